@@ -1,0 +1,331 @@
+// Layer 2 · channel: values in flight, by priority. Next stop: src/pool/worker.cpp, which takes them.
+#pragma once
+
+#include "millpool/base/clock.hpp"
+#include "millpool/channel/priority_lanes.hpp"
+#include "millpool/channel/queue_status.hpp"
+#include "millpool/sync/mutex.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <expected>
+#include <optional>
+#include <span>
+#include <stdexcept>
+#include <stop_token>
+#include <utility>
+#include <vector>
+
+namespace millpool {
+
+/// What makes room in a full channel when nobody waits for it.
+enum class displace {
+  oldest,  ///< the value that came first, of all lanes
+  lowest,  ///< the newest value of the lowest lane; nothing if that is not lower than the new value's
+};
+
+/// A bounded channel with eight priority lanes, shared by any number of producers and consumers.
+///
+/// Ordering       lane 0 is the highest and is taken first; in a lane, first in, first out. A value
+///                that has waited longer than aging.bound is taken before the higher lanes'.
+///                A successful push happens-before the pop that returns its value.
+/// Capacity       one exact bound over all lanes (promise P7). After set_capacity() to less than
+///                what waits, nothing is lost: pushes are refused until enough was taken.
+/// Closing        after close(), pushes fail; pops drain what is left, then fail.
+/// Thread safety  every member may be called concurrently, except the constructor and destructor.
+/// Allocation     64 slots at a time, when the number of waiting values first reaches them.
+/// Exceptions     a push may throw std::bad_alloc; the channel and the value are then unchanged.
+template <class T>
+class task_channel {
+ public:
+  /// \param  capacity  in values, at least 1.
+  /// \param  time      outlives the channel.
+  /// \throws std::invalid_argument if capacity or rule.share is 0.
+  explicit task_channel(std::size_t capacity, aging rule = {}, const clock& time = steady())
+      : time_{time}, capacity_{checked(capacity)}, lanes_{rule} {
+    if (rule.share == 0)
+      throw std::invalid_argument{"task_channel: aging.share must be at least 1"};
+  }
+  task_channel(const task_channel&) = delete;
+  task_channel& operator=(const task_channel&) = delete;
+
+  /// Waits while the channel is full. \return false iff it is closed; `value` is then as it was.
+  [[nodiscard]] bool push(T&& value, std::size_t lane) {
+    return push_until(std::move(value), lane, no_deadline) == queue_status::success;
+  }
+
+  /// Never waits. \return success, full or closed; unless success, `value` is left as it was.
+  [[nodiscard]] queue_status try_push(T&& value, std::size_t lane);
+
+  /// Waits while the channel is full, until `deadline` or until `stop` is requested.
+  /// \return success, closed or timeout; unless success, `value` is left as it was.
+  [[nodiscard]] queue_status push_until(T&& value, std::size_t lane, time_point deadline,
+                                        const std::stop_token& stop = {});
+
+  /// Pushes as many of `values`, from the front, as there is room for, under one lock. Never waits.
+  /// \param  lane_of  lane_of(const T&) names the lane of a value.
+  /// \return how many were taken; those are moved from.
+  template <class LaneOf>
+  [[nodiscard]] std::size_t push_bulk(std::span<T> values, LaneOf lane_of);
+
+  /// Never waits: in a full channel another value makes room.
+  /// \return the value that was displaced, if room was needed; or closed; or full, where `who` finds
+  ///         no victim. In the last two cases `value` is left as it was.
+  [[nodiscard]] std::expected<std::optional<T>, queue_status> push_displacing(T&& value,
+                                                                              std::size_t lane,
+                                                                              displace who);
+
+  /// Waits while the channel is empty. \return the next value, or nothing: closed and empty.
+  [[nodiscard]] std::optional<T> pop();
+
+  /// Never waits. \return the next value, or why there is none: empty or closed.
+  [[nodiscard]] std::expected<T, queue_status> try_pop() {
+    auto next = try_take();
+    if (!next) return std::unexpected{next.error()};
+    return std::move(next->value);
+  }
+
+  struct taken {
+    T value;
+    std::size_t left;  ///< how many values still waited when this one was taken
+  };
+  /// try_pop(), for a consumer that wakes others as long as something is left.
+  [[nodiscard]] std::expected<taken, queue_status> try_take();
+
+  /// Never waits. Takes the newest value for which `wanted(const T&)` holds. O(size).
+  template <class Predicate>
+  [[nodiscard]] std::optional<T> take_newest_if(Predicate wanted);
+
+  /// Never waits. Takes all that waits, in the order in which it would have been taken.
+  [[nodiscard]] std::vector<T> take_all();
+
+  /// From here until resume() there is nothing to take, for anybody but take_all(): every take either
+  /// came before pause() returned or comes after resume(). Pushes go on. A closed channel that is
+  /// paused is at its end only once it is empty. Idempotent, both.
+  void pause() noexcept;
+  void resume() noexcept;
+
+  /// Ends input: pushes fail from here on, and everybody who waits is woken. Idempotent.
+  void close() noexcept;
+  [[nodiscard]] bool is_closed() const;
+
+  /// \throws std::invalid_argument if capacity is 0.
+  void set_capacity(std::size_t capacity);
+  [[nodiscard]] std::size_t capacity() const;
+
+  /// What waits now, and what went through so far, read at one instant.
+  struct snapshot {
+    std::size_t capacity;
+    std::array<std::size_t, lane_count> depth;  ///< by lane, in values
+    std::size_t waiting;                        ///< the sum of depth
+    std::uint64_t pushed;                       ///< values ever put in
+    std::optional<time_point> oldest;           ///< when the oldest waiting value came
+  };
+  [[nodiscard]] snapshot look() const;
+
+  /// The number of waiting values, at some moment of the call. Exact, and old when you read it.
+  [[nodiscard]] std::size_t size() const;
+
+ private:
+  static std::size_t checked(std::size_t capacity) {
+    if (capacity == 0)
+      throw std::invalid_argument{"task_channel: capacity must be at least 1, is 0"};
+    return capacity;
+  }
+  // The functions below expect mutex_ to be held.
+  [[nodiscard]] bool full() const noexcept { return lanes_.size() >= capacity_; }
+  [[nodiscard]] bool nothing_to_take() const noexcept { return paused_ || lanes_.empty(); }
+  [[nodiscard]] bool at_its_end() const noexcept { return closed_ && lanes_.empty(); }
+  void put(T&& value, std::size_t lane);
+  void made_room() noexcept;
+
+  const clock& time_;
+  mutable mutex mutex_;
+  condition_variable not_empty_;
+  condition_variable not_full_;
+  std::size_t capacity_;       // guarded by mutex_, as is all that follows
+  std::size_t producers_ = 0;  // that wait for not_full_
+  std::size_t consumers_ = 0;  // that wait for not_empty_
+  bool closed_ = false;
+  bool paused_ = false;
+  std::uint64_t pushed_ = 0;
+  priority_lanes<T> lanes_;
+};
+
+// ---------------------------------------------------------------------------------------------------
+
+template <class T>
+void task_channel<T>::put(T&& value, std::size_t lane) {
+  lanes_.emplace(std::move(value), lane, time_.now());
+  ++pushed_;
+  if (consumers_ > 0) not_empty_.notify_one();
+}
+
+template <class T>
+void task_channel<T>::made_room() noexcept {
+  if (producers_ > 0 && !full()) not_full_.notify_one();
+}
+
+template <class T>
+queue_status task_channel<T>::try_push(T&& value, std::size_t lane) {
+  const lock_guard lock{mutex_};
+  if (closed_) return queue_status::closed;
+  if (full()) return queue_status::full;
+  put(std::move(value), lane);
+  return queue_status::success;
+}
+
+template <class T>
+queue_status task_channel<T>::push_until(T&& value, std::size_t lane, time_point deadline,
+                                         const std::stop_token& stop) {
+  // Woken under the lock: a producer between its check of `stop` and its wait cannot miss it.
+  const std::stop_callback wake{stop, [this] {
+                                  const lock_guard lock{mutex_};
+                                  not_full_.notify_all();
+                                }};
+  unique_lock lock{mutex_};
+  ++producers_;
+  wait_until(not_full_, lock, time_, deadline,
+             [&] { return closed_ || !full() || stop.stop_requested(); });
+  --producers_;
+  if (closed_) return queue_status::closed;
+  if (full() || stop.stop_requested()) {
+    made_room();  // a wake that was meant for whoever can use it is passed on
+    return queue_status::timeout;
+  }
+  put(std::move(value), lane);
+  made_room();  // one notify may stand for several free places
+  return queue_status::success;
+}
+
+template <class T>
+template <class LaneOf>
+std::size_t task_channel<T>::push_bulk(std::span<T> values, LaneOf lane_of) {
+  const lock_guard lock{mutex_};
+  if (closed_) return 0;
+  const std::size_t room = capacity_ - std::min(capacity_, lanes_.size());
+  const std::size_t count = std::min(room, values.size());
+  for (std::size_t i = 0; i < count; ++i)
+    put(std::move(values[i]), lane_of(std::as_const(values[i])));
+  return count;
+}
+
+template <class T>
+std::expected<std::optional<T>, queue_status> task_channel<T>::push_displacing(T&& value,
+                                                                               std::size_t lane,
+                                                                               displace who) {
+  const lock_guard lock{mutex_};
+  if (closed_) return std::unexpected{queue_status::closed};
+  lanes_.reserve_one();  // before anything is taken out: put() below cannot throw
+  std::optional<T> victim;
+  if (full()) {  // one goes for one that comes, also where the capacity was cut below the depth
+    if (who == displace::lowest) {
+      victim = lanes_.take_lowest_below(lane);
+    } else {
+      victim.emplace(lanes_.take_oldest());
+    }
+    if (!victim) return std::unexpected{queue_status::full};
+  }
+  put(std::move(value), lane);
+  return victim;
+}
+
+template <class T>
+std::optional<T> task_channel<T>::pop() {
+  unique_lock lock{mutex_};
+  ++consumers_;
+  wait_until(not_empty_, lock, time_, no_deadline, [&] { return at_its_end() || !nothing_to_take(); });
+  --consumers_;
+  if (at_its_end()) return std::nullopt;
+  T value = lanes_.take_next(time_);
+  made_room();
+  return value;
+}
+
+template <class T>
+std::expected<typename task_channel<T>::taken, queue_status> task_channel<T>::try_take() {
+  const lock_guard lock{mutex_};
+  if (at_its_end()) return std::unexpected{queue_status::closed};
+  if (nothing_to_take()) return std::unexpected{queue_status::empty};
+  taken next{lanes_.take_next(time_), lanes_.size()};
+  made_room();
+  return next;
+}
+
+template <class T>
+template <class Predicate>
+std::optional<T> task_channel<T>::take_newest_if(Predicate wanted) {
+  const lock_guard lock{mutex_};
+  if (nothing_to_take()) return std::nullopt;
+  std::optional<T> value = lanes_.take_newest_if(wanted);
+  if (value) made_room();
+  return value;
+}
+
+template <class T>
+std::vector<T> task_channel<T>::take_all() {
+  std::vector<T> all;
+  const lock_guard lock{mutex_};
+  all.reserve(lanes_.size());
+  while (!lanes_.empty()) all.push_back(lanes_.take_next(time_));
+  not_full_.notify_all();
+  if (closed_) not_empty_.notify_all();  // pops that waited for resume() are at the end, too
+  return all;
+}
+
+template <class T>
+void task_channel<T>::pause() noexcept {
+  const lock_guard lock{mutex_};
+  paused_ = true;
+}
+
+template <class T>
+void task_channel<T>::resume() noexcept {
+  const lock_guard lock{mutex_};
+  paused_ = false;
+  not_empty_.notify_all();
+}
+
+template <class T>
+void task_channel<T>::close() noexcept {
+  const lock_guard lock{mutex_};
+  closed_ = true;
+  not_full_.notify_all();
+  not_empty_.notify_all();
+}
+
+template <class T>
+bool task_channel<T>::is_closed() const {
+  const lock_guard lock{mutex_};
+  return closed_;
+}
+
+template <class T>
+void task_channel<T>::set_capacity(std::size_t capacity) {
+  const lock_guard lock{mutex_};
+  capacity_ = checked(capacity);
+  not_full_.notify_all();
+}
+
+template <class T>
+std::size_t task_channel<T>::capacity() const {
+  const lock_guard lock{mutex_};
+  return capacity_;
+}
+
+template <class T>
+typename task_channel<T>::snapshot task_channel<T>::look() const {
+  const lock_guard lock{mutex_};
+  snapshot now{capacity_, {}, lanes_.size(), pushed_, lanes_.oldest()};
+  for (std::size_t lane = 0; lane < lane_count; ++lane) now.depth[lane] = lanes_.size(lane);
+  return now;
+}
+
+template <class T>
+std::size_t task_channel<T>::size() const {
+  const lock_guard lock{mutex_};
+  return lanes_.size();
+}
+
+}  // namespace millpool

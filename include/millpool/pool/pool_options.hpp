@@ -1,0 +1,83 @@
+// Layer 3 · pool: how a pool is set up.
+#pragma once
+
+#include "millpool/base/clock.hpp"
+#include "millpool/channel/priority_lanes.hpp"
+#include "millpool/pool/shutdown.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <exception>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <thread>
+
+namespace millpool {
+
+/// What becomes of a submission that finds the channel full. A victim's future always completes.
+enum class full_policy : std::uint8_t {
+  block,           ///< the submitter waits for room
+  block_for,       ///< the submitter waits for at most pool_options::block_for, then: timeout
+  reject,          ///< refused: full
+  caller_runs,     ///< the submitter runs the task itself, at once
+  discard_oldest,  ///< the task that waited longest, of all lanes, is discarded
+  discard_newest,  ///< the new task itself is accepted and discarded at once
+  discard_lowest,  ///< the newest task of the lowest lane is discarded if that lane is lower than the
+                   ///< new task's; else the new task itself
+};
+[[nodiscard]] std::string_view to_string(full_policy policy) noexcept;
+
+/// A worker, as the hooks see it. The views last until the hook returns.
+struct worker_info {
+  std::string_view pool;
+  std::string_view name;  ///< "<pool>/<index>", and the thread's name, cut to 15 characters
+  std::size_t index;      ///< from 0; reused when a worker has left
+};
+
+/// A posted task that threw, as on_unhandled sees it.
+struct unhandled_info {
+  std::string_view pool;
+  std::string_view task_class;  ///< empty if it had none
+};
+
+/// Everything that can be chosen when a pool is made. The hooks are called on the thread concerned;
+/// they must not throw, and must not destroy the pool.
+struct pool_options {
+  std::string name = "millpool";
+
+  /// Workers that always exist, and that exist at most. More than the minimum are started when a
+  /// submission finds no idle worker, and leave when idle for keep_alive. Unset: the minimum is the
+  /// number of CPUs this process may use, by affinity and cgroup quota, and the maximum is the same.
+  std::optional<std::size_t> min_workers{};  ///< 0 is allowed: no thread until there is work
+  std::optional<std::size_t> max_workers{};  ///< at least 1, and not less than the minimum
+
+  std::size_t queue_capacity = 1024;  ///< tasks that wait, over all lanes; at least 1
+  full_policy when_full = full_policy::block;
+  duration block_for = std::chrono::seconds{1};  ///< for full_policy::block_for
+  duration keep_alive = std::chrono::seconds{60};
+  millpool::aging aging{};
+
+  /// Workers that may be added for a time, above max_workers, while others are blocked in a wait or a
+  /// blocking_region.
+  std::size_t max_compensation = 64;
+
+  /// A posted task threw. Unset: one line on standard error. It is counted as failed in any case.
+  std::function<void(std::exception_ptr, const unhandled_info&)> on_unhandled{};
+  /// On the worker, before its first task and after its last.
+  std::function<void(const worker_info&)> on_worker_start{};
+  std::function<void(const worker_info&)> on_worker_stop{};
+
+  /// A thread could not be started; the pool runs with what it has. Counted in stats() in any case.
+  std::function<void(const std::system_error&)> on_thread_failure{};
+
+  /// Starts a thread that calls the given function once. Unset: std::thread. Must not call the pool.
+  std::function<std::thread(std::function<void()>)> start_thread{};
+
+  shutdown_plan at_destruction{};  ///< what the destructor does
+  const clock* time = &steady();   ///< outlives the pool and its futures
+};
+
+}  // namespace millpool

@@ -1,0 +1,49 @@
+// Layer 3 · pool: what a pool looks like at one moment.
+#pragma once
+
+#include "millpool/base/clock.hpp"
+#include "millpool/base/errors.hpp"
+#include "millpool/channel/priority_lanes.hpp"
+#include "millpool/pool/ledger.hpp"
+#include "millpool/telemetry/histogram.hpp"
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace millpool {
+
+struct worker_counts {
+  std::size_t total = 0;    ///< threads: the sum of the three below
+  std::size_t idle = 0;     ///< parked, or on their way to or from a task
+  std::size_t running = 0;  ///< in a task
+  /// In a task that waits, in a future, a result channel or a blocking_region.
+  std::size_t blocked = 0;
+};
+
+struct class_stats {
+  std::string name;
+  std::array<std::uint64_t, task_state_count> ended{};  ///< tasks, by task_state
+};
+
+/// A value: what worker_pool::stats() saw. The ledger balances in every one.
+struct pool_stats {
+  std::string name;
+  ledger tasks;
+  std::array<std::uint64_t, submit_errc_count> refused{};  ///< submissions, by submit_errc
+  std::size_t queue_capacity = 0;
+  std::array<std::size_t, lane_count> depth{};  ///< waiting tasks by priority, 0 the highest
+  duration oldest_waiting{};                    ///< age of the oldest waiting task, or zero
+  worker_counts workers;
+  std::size_t min_workers = 0;
+  std::size_t max_workers = 0;
+  bool paused = false;
+  std::uint64_t thread_failures = 0;  ///< threads that could not be started
+  histogram_snapshot wait;            ///< from submission to start, of each started task
+  histogram_snapshot run;             ///< from start to end
+  std::vector<class_stats> classes;   ///< in the order of add_class
+};
+
+}  // namespace millpool

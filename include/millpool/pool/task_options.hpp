@@ -1,0 +1,104 @@
+// Layer 3 · pool: what a submission may say about its task, and what the task may ask.
+#pragma once
+
+#include "millpool/base/atomic.hpp"
+#include "millpool/base/clock.hpp"
+
+#include <cstdint>
+#include <optional>
+#include <stop_token>
+#include <string>
+
+namespace millpool {
+
+class pool_core;
+struct class_record;
+
+/// Where a task goes that names no priority: the middle of 0 (the highest) to 7 (the lowest).
+inline constexpr unsigned default_priority = 4;
+
+/// A bundle of options under one name; worker_pool::add_class makes a task_class of it.
+struct task_class_options {
+  std::string name{};                    ///< not empty; pool.stats() counts by it
+  unsigned priority = default_priority;  ///< 0 (the highest) to 7
+  std::optional<duration> timeout{};     ///< from the start of a task
+  std::optional<duration> start_by{};    ///< from its submission
+};
+
+/// Names a bundle of options. A value, as cheap as a pointer; lives as long as its pool.
+class task_class {
+ public:
+  /// No class.
+  task_class() noexcept = default;
+
+ private:
+  friend class pool_core;
+  friend class worker_pool;
+  explicit task_class(class_record* record) noexcept : record_{record} {}
+  class_record* record_ = nullptr;
+};
+
+/// One submission's own wishes. What is not set comes from its task_class, or is unlimited.
+struct task_options {
+  std::optional<unsigned> priority{};  ///< 0 (the highest) to 7
+  std::optional<duration> timeout{};   ///< the task is told to stop so long after its start
+  /// It expires if it has not started so long after its submission.
+  std::optional<duration> start_by{};
+  /// It expires if it has not started by then; if it has, it is told to stop then.
+  std::optional<time_point> deadline{};
+  std::stop_token stop_token{};  ///< cancels it before its start; tells it to stop after
+  unsigned attempt = 1;          ///< what task_context::attempt() says, for who resubmits
+  millpool::task_class task_class{};
+};
+
+/// What a running task may ask. Taken by reference as the task's only argument, by tasks that want it.
+///
+/// Thread safety  every member may be called concurrently, during the task.
+class task_context {
+ public:
+  /// Whether the task should return early: its stop_token fired, its deadline or timeout passed, or
+  /// its pool is in the cancel step of its shutdown. Reads the clock if there is a deadline.
+  [[nodiscard]] bool stop_requested() const noexcept {
+    // relaxed: a hint to return; nothing is read because of it.
+    return stop_token_.stop_requested() || pool_cancels_.load(std::memory_order_relaxed) ||
+           (deadline_ != no_deadline && time_.now() >= deadline_);
+  }
+
+  /// The stop_token given at the submission.
+  [[nodiscard]] const std::stop_token& stop_token() const noexcept { return stop_token_; }
+
+  /// The earlier of the deadline and of the start plus the timeout; no_deadline if there is neither.
+  [[nodiscard]] time_point deadline() const noexcept { return deadline_; }
+
+  /// The time left until deadline(): zero once it has passed, duration::max() if there is none.
+  [[nodiscard]] duration remaining() const noexcept {
+    if (deadline_ == no_deadline) return duration::max();
+    const time_point now = time_.now();
+    return now < deadline_ ? deadline_ - now : duration::zero();
+  }
+
+  /// Which attempt this is, counted from 1.
+  [[nodiscard]] unsigned attempt() const noexcept { return attempt_; }
+
+  task_context(const task_context&) = delete;
+  task_context& operator=(const task_context&) = delete;
+
+ private:
+  friend class runner;
+  friend class purged_task;
+  task_context(const std::stop_token& stop, const atomic<bool>& pool_cancels, const clock& time,
+               time_point deadline, unsigned attempt) noexcept
+      : stop_token_{stop},
+        pool_cancels_{pool_cancels},
+        time_{time},
+        deadline_{deadline},
+        attempt_{attempt} {}
+
+  const std::stop_token& stop_token_;
+  const atomic<bool>& pool_cancels_;
+  const clock& time_;
+  time_point deadline_;
+  unsigned attempt_;
+};
+
+}  // namespace millpool

@@ -1,0 +1,310 @@
+// Layer 3 · pool: where work comes in. Next stop: pool/task.hpp.
+#pragma once
+
+#include "millpool/base/clock.hpp"
+#include "millpool/base/errors.hpp"
+#include "millpool/pool/pool_options.hpp"
+#include "millpool/pool/pool_stats.hpp"
+#include "millpool/pool/shutdown.hpp"
+#include "millpool/pool/task.hpp"
+#include "millpool/pool/task_options.hpp"
+#include "millpool/result/future.hpp"
+
+#include <concepts>
+#include <cstddef>
+#include <expected>
+#include <iterator>
+#include <memory>
+#include <optional>
+#include <ranges>
+#include <stop_token>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+namespace millpool {
+
+class pool_core;
+
+/// How long a submission may wait for room.
+struct admission {
+  enum class wait : std::uint8_t { by_policy, never, until };
+  wait kind = wait::by_policy;
+  time_point deadline{};         ///< for `until`
+  std::stop_token stop_token{};  ///< for `until`
+};
+
+/// A bounded, prioritised pool of worker threads.
+///
+///   millpool::worker_pool pool;
+///   auto answer = pool.submit([] { return 42; });
+///   pool.post([] { tidy_up(); });
+///   use(answer.get());
+///
+/// Submitting     a task is called once, on a worker, as f(task_context&) or as f(). post() forgets
+///                it, submit() gives a future. Each also takes task_options; post() and
+///                submit() take a task_class instead, too. A priority above 7: std::invalid_argument.
+///                An lvalue is copied, an rvalue moved; a refused task is destroyed.
+/// Priorities     0 is the highest, 7 the lowest, default_priority lies between. FIFO within one.
+/// Full           at queue_capacity waiting tasks, full_policy decides. A worker's submission to its
+///                own pool never waits: where the policy would block, the worker runs the task
+///                itself, at once, or puts it off for any worker if it is deep in such tasks (P5).
+/// Exceptions     a task's never end a worker: submit() keeps it in the future, post() gives it to
+///                pool_options::on_unhandled (promise P13).
+/// Ends           each accepted task ends exactly once, in a task_state; stats() and
+///                shutdown_report show the account (promise P1).
+/// Thread safety  every member may be called concurrently, also by the pool's own tasks; the
+///                constructor and destructor as usual, but threads blocked in a submission when the
+///                pool is destroyed come back with `closed`, and a task may destroy its own pool.
+/// Allocation     none a task once the pool is warm, for closures of up to 40 bytes.
+/// fork()         a child's submissions are refused as `forked`; its copy of the pool does nothing.
+class worker_pool {
+ public:
+  using options_type = task_options;
+
+  /// Starts the workers. \throws std::invalid_argument that names the option and its value;
+  /// std::system_error if min_workers > 0 and not one thread could be started.
+  explicit worker_pool(pool_options options = {});
+  /// shutdown(pool_options::at_destruction): by default runs all that was accepted, and joins.
+  ~worker_pool();
+  worker_pool(const worker_pool&) = delete;
+  worker_pool& operator=(const worker_pool&) = delete;
+
+  // ---- fire and forget
+
+  /// Submits f. \return why it was refused. Ignore it where a refusal need not be known: it is
+  /// counted in stats() in any case.
+  template <submittable F>
+  std::expected<void, submit_errc> post(F&& f) {
+    return post(task_options{}, std::forward<F>(f));
+  }
+  template <submittable F>
+  std::expected<void, submit_errc> post(const task_options& options, F&& f) {
+    return accept(detail::plain_body(std::forward<F>(f)), {}, options, {});
+  }
+  template <submittable F>
+  std::expected<void, submit_errc> post(task_class cls, F&& f) {
+    return post(task_options{.task_class = cls}, std::forward<F>(f));
+  }
+
+  /// Submits f if there is room. Never waits, and no other task gives way.
+  template <submittable F>
+  [[nodiscard]] std::expected<void, submit_errc> try_post(F&& f) {
+    return try_post(task_options{}, std::forward<F>(f));
+  }
+  template <submittable F>
+  [[nodiscard]] std::expected<void, submit_errc> try_post(const task_options& options, F&& f) {
+    return accept(detail::plain_body(std::forward<F>(f)), {}, options,
+                  {.kind = admission::wait::never});
+  }
+
+  // ---- with a result
+
+  /// Submits f. \return the future of what f returns; if f was refused, get() throws submit_error.
+  template <submittable F>
+  future<task_result<F>> submit(F&& f) {
+    return submit(task_options{}, std::forward<F>(f));
+  }
+  template <submittable F>
+  future<task_result<F>> submit(const task_options& options, F&& f) {
+    auto taken = submit_with(options, {}, std::forward<F>(f));
+    if (!taken) return future<task_result<F>>::refused(taken.error());
+    return std::move(*taken);
+  }
+  template <submittable F>
+  future<task_result<F>> submit(task_class cls, F&& f) {
+    return submit(task_options{.task_class = cls}, std::forward<F>(f));
+  }
+
+  /// Submits f if there is room. Never waits, and no other task gives way.
+  template <submittable F>
+  [[nodiscard]] std::expected<future<task_result<F>>, submit_errc> try_submit(F&& f) {
+    return try_submit(task_options{}, std::forward<F>(f));
+  }
+  template <submittable F>
+  [[nodiscard]] std::expected<future<task_result<F>>, submit_errc> try_submit(
+      const task_options& options, F&& f) {
+    return submit_with(options, {.kind = admission::wait::never}, std::forward<F>(f));
+  }
+
+  /// Submits f, waiting for room for at most `d`, or until `t` by the pool's clock or until `stop` is
+  /// requested, whatever the full_policy. \return timeout if time was up or stop was requested.
+  template <submittable F>
+  [[nodiscard]] std::expected<future<task_result<F>>, submit_errc> submit_for(
+      duration d, F&& f, const task_options& options = {}) {
+    return submit_until(deadline_after(clock().now(), d), std::forward<F>(f), {}, options);
+  }
+  template <submittable F>
+  [[nodiscard]] std::expected<future<task_result<F>>, submit_errc> submit_until(
+      time_point t, F&& f, std::stop_token stop = {}, const task_options& options = {}) {
+    return submit_with(
+        options, {.kind = admission::wait::until, .deadline = t, .stop_token = std::move(stop)},
+        std::forward<F>(f));
+  }
+
+  // ---- many at once
+
+  /// Submits a range of callables, moving from each: one lock and one wake-up for all that there is
+  /// room for, of up to 1024 at a time; the rest as post() does, one by one. \return how many were accepted.
+  template <std::ranges::input_range Range>
+  requires submittable<std::ranges::range_value_t<Range>> std::size_t post_bulk(
+      Range&& range, const task_options& options = {});
+
+  /// The same with results. \return a future for each, in order; of a refused one, get() throws.
+  template <std::ranges::input_range Range>
+  requires submittable<std::ranges::range_value_t<Range>>
+      std::vector<future<task_result<std::ranges::range_value_t<Range>>>> submit_bulk(
+          Range&& range, const task_options& options = {});
+
+  // ---- for those who bring their own result: task_group, result_channel
+
+  /// Submits f with `target` to be told of its end. A target that keeps a value (result_slot<T>) is
+  /// given what f returns.
+  template <class Target, submittable F>
+  std::expected<void, submit_errc> launch(completion_ref<Target> target,
+                                          const task_options& options, F&& f) {
+    return launch_with(std::move(target), options, {}, std::forward<F>(f));
+  }
+  /// Memory for such targets: see `cached`.
+  [[nodiscard]] const std::shared_ptr<block_cache>& blocks() const noexcept;
+
+  // ---- steering
+
+  /// Bundles options under a name. \throws std::invalid_argument naming what is wrong with them.
+  task_class add_class(task_class_options options);
+
+  /// Changes the number of workers. A worker that is one too many ends after its task.
+  /// \throws std::invalid_argument if max_workers is 0 or less than min_workers.
+  void resize(std::size_t min_workers, std::size_t max_workers);
+
+  /// \throws std::invalid_argument if capacity is 0. What waits beyond a smaller capacity stays.
+  void set_queue_capacity(std::size_t capacity);
+
+  /// From here until resume() no task is taken out of the channel; one that was taken before may still
+  /// start. Running tasks go on, and so does what a full pool's submitter must run itself.
+  /// Submissions are accepted while there is room.
+  void pause() noexcept;
+  void resume() noexcept;
+  [[nodiscard]] bool is_paused() const noexcept;
+
+  /// Takes out all that waits, counted as discarded. \return the tasks, in the order in which they
+  /// would have run: run them, or destroy them, and their futures end as discarded.
+  std::vector<purged_task> purge();
+
+  /// Waits until every accepted task has ended (but those in which the calling thread is). A task
+  /// that calls it runs what waits meanwhile. \return false if time was up first.
+  bool wait_idle() { return wait_idle_until(no_deadline); }
+  bool wait_idle_for(duration d) { return wait_idle_until(deadline_after(clock().now(), d)); }
+  bool wait_idle_until(time_point t);
+
+  // ---- shutdown, in four steps; each implies those before it, and may be repeated
+
+  /// Refuses submissions from here on; what was accepted still runs (promise P4).
+  void close() noexcept;
+  /// Waits, for at most `limit`, until all has run. \return whether it has.
+  bool drain(duration limit = forever);
+  /// What waits ends as cancelled, what runs is told to stop, and is waited for, for at most `limit`.
+  /// After it returns no task starts. \return whether nothing runs any more.
+  bool cancel(duration limit = forever);
+  /// What runs even so ends as abandoned. \return how many tasks that were.
+  std::size_t abandon();
+
+  /// All four steps as far as needed, and joins the workers. A paused pool is resumed. Called again, it
+  /// returns the first call's report. A task may call it: its own thread is then joined by a later call
+  /// from outside, or by the destructor. A then() or on_unhandled that runs is waited for in any case.
+  shutdown_report shutdown(const shutdown_plan& plan = {});
+
+  // ---- watching
+
+  [[nodiscard]] pool_stats stats() const;
+  [[nodiscard]] const std::string& name() const noexcept;
+  [[nodiscard]] const millpool::clock& clock() const noexcept;
+
+  /// Whether the calling thread is running a task of this pool.
+  [[nodiscard]] bool is_own_thread() const noexcept;
+
+ private:
+  template <class T>
+  friend class worker_local;
+
+  template <submittable F>
+  std::expected<future<task_result<F>>, submit_errc> submit_with(const task_options& options,
+                                                                 admission how, F&& f);
+  template <class Target, submittable F>
+  std::expected<void, submit_errc> launch_with(completion_ref<Target> target,
+                                               const task_options& options, admission how, F&& f);
+  std::expected<void, submit_errc> accept(unique_closure<void(task_context&)>&& body,
+                                          completion_ref<completion> target,
+                                          const task_options& options, const admission& how);
+  std::size_t accept_bulk(std::vector<queued_task>& tasks, const task_options& options);
+  [[nodiscard]] void** local_value(std::uint64_t id) const;
+
+  static constexpr std::size_t bulk_max = 1024;  // so that a long, lazy range needs no memory (P14)
+
+  std::shared_ptr<pool_core> core_;
+};
+
+// ---------------------------------------------------------------------------------------------------
+
+template <class Target, submittable F>
+std::expected<void, submit_errc> worker_pool::launch_with(completion_ref<Target> target,
+                                                          const task_options& options,
+                                                          admission how, F&& f) {
+  if constexpr (requires { typename Target::kept_type; }) {
+    completion_ref<result_slot<typename Target::kept_type>> slot{target};
+    return accept(detail::keeping_body(std::forward<F>(f), std::move(slot)), std::move(target),
+                  options, how);
+  } else {
+    return accept(detail::plain_body(std::forward<F>(f)), std::move(target), options, how);
+  }
+}
+
+template <submittable F>
+std::expected<future<task_result<F>>, submit_errc> worker_pool::submit_with(
+    const task_options& options, admission how, F&& f) {
+  using T = task_result<F>;
+  auto state = cached<result_state<T>>::make(blocks(), clock());
+  auto accepted = launch_with(state, options, std::move(how), std::forward<F>(f));
+  if (!accepted) return std::unexpected{accepted.error()};
+  return future<T>{std::move(state)};
+}
+
+template <std::ranges::input_range Range>
+requires submittable<std::ranges::range_value_t<Range>> std::size_t worker_pool::post_bulk(
+    Range&& range, const task_options& options) {
+  std::size_t accepted = 0;
+  std::vector<queued_task> tasks;
+  for (auto&& f : range) {
+    tasks.push_back({.body = detail::plain_body(std::move(f))});
+    if (tasks.size() == bulk_max) {
+      accepted += accept_bulk(tasks, options);
+      tasks.clear();
+    }
+  }
+  return accepted + accept_bulk(tasks, options);
+}
+
+template <std::ranges::input_range Range>
+requires submittable<std::ranges::range_value_t<Range>>
+    std::vector<future<task_result<std::ranges::range_value_t<Range>>>> worker_pool::submit_bulk(
+        Range&& range, const task_options& options) {
+  using F = std::ranges::range_value_t<Range>;
+  using T = task_result<F>;
+  std::vector<queued_task> tasks;
+  std::vector<future<T>> futures;
+  for (auto&& f : range) {
+    auto state = cached<result_state<T>>::make(blocks(), clock());
+    completion_ref<result_slot<T>> slot{state};
+    tasks.push_back({.body = detail::keeping_body(F{std::move(f)}, std::move(slot)),
+                     .completion = completion_ref<completion>{state}});
+    futures.emplace_back(std::move(state));
+    if (tasks.size() == bulk_max) {
+      (void)accept_bulk(tasks, options);
+      tasks.clear();
+    }
+  }
+  (void)accept_bulk(tasks, options);
+  return futures;
+}
+
+}  // namespace millpool

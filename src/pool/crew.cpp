@@ -1,0 +1,282 @@
+#include "src/pool/crew.hpp"
+
+#include "src/pool/pool_core.hpp"
+
+#include <algorithm>
+#include <csignal>
+#include <utility>
+
+namespace millpool {
+namespace {
+
+/// Blocks signals on this thread for a scope. A thread started meanwhile inherits that, and so signals
+/// are handled by the program's own threads (promise P15); but for those that a thread brings upon
+/// itself, which must reach their handler, and the profiler's.
+class signals_blocked {
+ public:
+  signals_blocked() noexcept {
+    sigset_t all;
+    sigfillset(&all);
+    for (const int own : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGSYS, SIGABRT, SIGPROF}) {
+      sigdelset(&all, own);
+    }
+    pthread_sigmask(SIG_SETMASK, &all, &before_);
+  }
+  ~signals_blocked() { pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
+  signals_blocked(const signals_blocked&) = delete;
+  signals_blocked& operator=(const signals_blocked&) = delete;
+
+ private:
+  sigset_t before_;
+};
+
+}  // namespace
+
+void crew::start(std::size_t minimum, std::size_t maximum) {
+  std::optional<std::system_error> failure;
+  bool none = false;
+  {
+    const lock_guard lock{mutex_};
+    set_bounds(minimum, maximum);
+    failure = start_up_to_minimum();
+    none = workers_.empty();
+  }
+  if (failure && none) {
+    throw std::system_error{failure->code(), "worker_pool '" + core_.options().name +
+                                                 "': not one of min_workers = " +
+                                                 std::to_string(minimum) + " threads could start"};
+  }
+  report(failure);
+}
+
+void crew::resize(std::size_t minimum, std::size_t maximum) {
+  std::optional<std::system_error> failure;
+  {
+    const lock_guard lock{mutex_};
+    set_bounds(minimum, maximum);
+    failure = start_up_to_minimum();
+  }
+  reap();
+  report(failure);
+  core_.idle()
+      .wake_all();  // surplus workers leave; those above the new minimum begin to count time
+}
+
+bool crew::grow() {
+  std::optional<std::system_error> failure;
+  {
+    const lock_guard lock{mutex_};
+    if (sealed_ || workers_.size() >= limit_.load(std::memory_order_relaxed)) return true;
+    failure = start_one();
+  }
+  reap();
+  report(failure);
+  return !failure;
+}
+
+bool crew::leave_if_surplus(worker& self) {
+  if (!has_surplus()) return false;
+  return leave_if(self,
+                  [this] { return workers_.size() > limit_.load(std::memory_order_relaxed); });
+}
+
+bool crew::leave_if_idle(worker& self) {
+  return leave_if(self,
+                  [this] { return workers_.size() > minimum_.load(std::memory_order_relaxed); });
+}
+
+template <class Condition>
+bool crew::leave_if(worker& self, Condition may_leave) {
+  {
+    const lock_guard lock{mutex_};
+    if (sealed_ || !may_leave()) return false;
+    const auto at = std::ranges::find(workers_, &self, &std::unique_ptr<worker>::get);
+    keep_counts_of(self);
+    departed_.push_back(std::move(*at));
+    workers_.erase(at);
+    live_.store(workers_.size(), std::memory_order_relaxed);
+  }
+  // A task may have come while this worker was still counted, and so no other was started or woken.
+  if (core_.work_visible()) core_.wake_for_work();
+  return true;
+}
+
+void crew::worker_blocks() {
+  {
+    const lock_guard lock{mutex_};
+    ++blocked_;
+    update_limit();
+  }
+  if (core_.work_visible()) core_.wake_for_work();
+}
+
+void crew::worker_unblocks() noexcept {
+  const lock_guard lock{mutex_};
+  --blocked_;
+  update_limit();
+}
+
+void crew::add_guest(runner& guest) {
+  const lock_guard lock{mutex_};
+  guests_.push_back(&guest);
+}
+
+void crew::remove_guest(runner& guest) noexcept {
+  const lock_guard lock{mutex_};
+  std::erase(guests_, &guest);
+  keep_counts_of(guest);
+}
+
+std::vector<std::string> crew::join() {
+  std::vector<std::unique_ptr<worker>> departed;
+  {
+    const lock_guard lock{mutex_};
+    sealed_ = true;  // from here on workers_ does not change: it may be read without the lock
+    departed = std::exchange(departed_, {});
+  }
+  for (const auto& each : departed) static_cast<void>(join_or_leave(*each));
+
+  std::vector<std::string> left_behind;
+  for (const auto& each : workers_) {
+    if (!join_or_leave(*each)) left_behind.push_back(each->name());
+  }
+  const lock_guard lock{mutex_};
+  std::erase_if(departed, [](const auto& each) { return each->finished.load(); });
+  std::ranges::move(departed, std::back_inserter(departed_));  // only ever the calling thread's own
+  std::erase_if(workers_, [this](const auto& each) {
+    if (!each->finished.load()) return false;
+    keep_counts_of(*each);
+    return true;
+  });
+  live_.store(workers_.size(), std::memory_order_relaxed);
+  return left_behind;
+}
+
+// Returns false if the thread was left behind because its task was abandoned. The calling thread
+// itself is let go too: it ends by itself, and keeps the core alive until then.
+bool crew::join_or_leave(worker& each) {
+  if (!each.thread.joinable()) return true;
+  if (each.thread.get_id() == std::this_thread::get_id()) {
+    each.thread.detach();
+    return true;
+  }
+  if (each.leave_behind()) {
+    each.thread.detach();
+    return false;
+  }
+  each.thread.join();
+  return true;
+}
+
+// Joins the threads of departed workers that have run to their end, and forgets them.
+void crew::reap() noexcept {
+  std::vector<std::unique_ptr<worker>> ended;
+  {
+    const lock_guard lock{mutex_};
+    const auto still =
+        std::ranges::partition(departed_, [](const auto& each) { return !each->finished.load(); });
+    std::ranges::move(still, std::back_inserter(ended));
+    departed_.erase(still.begin(), still.end());
+  }
+  for (const auto& each : ended) each->thread.join();
+}
+
+void crew::set_bounds(std::size_t minimum, std::size_t maximum) noexcept {
+  minimum_.store(minimum, std::memory_order_relaxed);
+  maximum_ = maximum;
+  update_limit();
+}
+
+void crew::update_limit() noexcept {
+  limit_.store(maximum_ + std::min(blocked_, core_.options().max_compensation),
+               std::memory_order_relaxed);
+}
+
+std::optional<std::system_error> crew::start_up_to_minimum() {
+  std::optional<std::system_error> failure;
+  while (!failure && !sealed_ && workers_.size() < minimum_.load(std::memory_order_relaxed)) {
+    failure = start_one();
+  }
+  return failure;
+}
+
+std::optional<std::system_error> crew::start_one() {
+  // The lowest that is free. A worker that has left keeps its own until its last hook has returned.
+  std::size_t index = 0;
+  const auto has_it = [&](const auto& each) { return each->index() == index && !each->finished; };
+  while (std::ranges::any_of(workers_, has_it) || std::ranges::any_of(departed_, has_it)) ++index;
+  try {
+    workers_.reserve(workers_.size() + 1);  // once the thread runs, nothing here may throw
+    auto fresh = std::make_unique<worker>(core_, index);
+    auto body = [self = fresh.get(), core = core_.shared_from_this()]() mutable {
+      self->main(std::move(core));
+    };
+    const signals_blocked during_start;
+    const auto& start_thread = core_.options().start_thread;
+    fresh->thread = start_thread ? start_thread(std::move(body)) : std::thread{std::move(body)};
+    workers_.push_back(std::move(fresh));
+  } catch (const std::system_error& failure) {
+    ++thread_failures_;
+    return failure;
+  } catch (const std::exception& failure) {  // out of memory, or a start_thread of the user's
+    ++thread_failures_;
+    return std::system_error{std::make_error_code(std::errc::resource_unavailable_try_again),
+                             failure.what()};
+  }
+  live_.store(workers_.size(), std::memory_order_relaxed);
+  return std::nullopt;
+}
+
+void crew::report(const std::optional<std::system_error>& failure) {
+  if (failure && core_.options().on_thread_failure) core_.options().on_thread_failure(*failure);
+}
+
+void crew::keep_counts_of(const runner& gone) noexcept {
+  const task_cells& cells = gone.cells();
+  of_the_gone_.accepted += cells.accepted.load();
+  for (std::size_t i = 0; i < task_state_count; ++i) of_the_gone_.ended[i] += cells.ended[i].load();
+  of_the_gone_.wait.merge(cells.wait.snapshot());
+  of_the_gone_.run.merge(cells.run.snapshot());
+}
+
+void crew::add_up(pool_stats& into) {
+  const lock_guard lock{mutex_};
+  std::vector<const runner*> all{guests_.begin(), guests_.end()};
+  for (const auto& each : workers_) all.push_back(each.get());
+
+  // What ended is read before what was accepted, so that no task is seen to end that was not seen to
+  // be accepted. The caller reads the channel after this.
+  for (std::size_t i = 0; i < task_state_count; ++i) {
+    std::uint64_t& ended = into.tasks.of(static_cast<task_state>(i));
+    ended += of_the_gone_.ended[i];
+    for (const runner* each : all) ended += each->cells().ended[i].load();
+  }
+  into.tasks.accepted += of_the_gone_.accepted;
+  for (const runner* each : all) into.tasks.accepted += each->cells().accepted.load();
+
+  into.wait = of_the_gone_.wait;
+  into.run = of_the_gone_.run;
+  for (const runner* each : all) {
+    into.wait.merge(each->cells().wait.snapshot());
+    into.run.merge(each->cells().run.snapshot());
+  }
+  for (const auto& each : workers_) {
+    ++into.workers.total;
+    switch (each->doing()) {
+      case runner::activity::idle:
+        ++into.workers.idle;
+        break;
+      case runner::activity::running:
+        ++into.workers.running;
+        break;
+      case runner::activity::blocked:
+        ++into.workers.blocked;
+        break;
+    }
+  }
+  into.min_workers = minimum_.load(std::memory_order_relaxed);
+  into.max_workers = maximum_;
+  into.thread_failures = thread_failures_;
+}
+
+}  // namespace millpool

@@ -1,0 +1,448 @@
+// A task's way in, and what it meets there. Next stop: worker.cpp.
+#include "src/pool/pool_core.hpp"
+
+#include "millpool/sync/thread_host.hpp"
+
+#include <algorithm>
+#include <cstdio>
+#include <iterator>
+#include <limits>
+#include <pthread.h>
+#include <stdexcept>
+#include <string>
+#include <utility>
+
+namespace millpool {
+namespace {
+
+// How many forks lie between the first process and this one. A pool of an earlier one has no workers here.
+atomic<std::uint32_t> fork_generation{0};
+
+std::uint32_t current_fork_generation() {
+  static const int registered = pthread_atfork(nullptr, nullptr, [] {
+    fork_generation.fetch_add(1, std::memory_order_relaxed);  // relaxed: a child has one thread
+  });
+  static_cast<void>(registered);
+  return fork_generation.load(std::memory_order_relaxed);
+}
+
+}  // namespace
+
+pool_core::pool_core(pool_options options)
+    : options_{std::move(options)},
+      fork_generation_{current_fork_generation()},
+      // As many as can be inside, and some for results that were not read yet.
+      blocks_{std::make_shared<block_cache>(options_.queue_capacity + *options_.max_workers + 64)},
+      blocks_of_a_fork_{std::make_shared<block_cache>(0)},
+      channel_{options_.queue_capacity, options_.aging, *options_.time},
+      put_off_{std::numeric_limits<std::size_t>::max(), options_.aging, *options_.time},
+      crew_{*this} {}
+
+pool_core::~pool_core() = default;
+
+bool pool_core::forked() const noexcept {
+  return fork_generation.load(std::memory_order_relaxed) != fork_generation_;
+}
+
+// ---- the submitter's side ---------------------------------------------------------------------------
+
+void pool_core::fill_in(queued_task& task, const task_options& options) const {
+  class_record* const of_class = options.task_class.record_;
+  static const task_class_options no_wishes;
+  const task_class_options& defaults = of_class != nullptr ? of_class->options : no_wishes;
+  const unsigned lane = options.priority.value_or(defaults.priority);
+  if (lane >= lane_count) {
+    throw std::invalid_argument{"task_options.priority: 0 (the highest) to 7, is " +
+                                std::to_string(lane)};
+  }
+  task.lane = lane;
+  task.of_class = of_class;
+  task.stop_token = options.stop_token;
+  task.attempt = options.attempt;
+  task.submitted = options_.time->now();
+  task.deadline = options.deadline.value_or(no_deadline);
+  task.timeout = options.timeout ? *options.timeout : defaults.timeout.value_or(duration::max());
+  const std::optional<duration> start_by = options.start_by ? options.start_by : defaults.start_by;
+  if (start_by) task.start_by = deadline_after(task.submitted, *start_by);
+}
+
+std::expected<void, submit_errc> pool_core::accept(queued_task& task, const admission& how) {
+  if (forked()) return refuse(submit_errc::forked);
+  unsettled_.fetch_add(1);  // seq_cst, as in settle(): see wait_idle()
+  struct take_back {        // on refusal and on an exception alike
+    pool_core* core;
+    ~take_back() {
+      if (core != nullptr) core->settle();
+    }
+  } unless_accepted{this};
+
+  std::expected<void, submit_errc> accepted;
+  switch (channel_.try_push(std::move(task), task.lane)) {
+    case queue_status::success:
+      wake_for_work();
+      break;
+    case queue_status::full:
+      accepted = accept_when_full(task, how);
+      break;
+    default:
+      accepted = std::unexpected{submit_errc::closed};
+  }
+  if (!accepted) return refuse(accepted.error());
+  unless_accepted.core = nullptr;
+  return accepted;
+}
+
+std::expected<void, submit_errc> pool_core::accept_when_full(queued_task& task,
+                                                             const admission& how) {
+  runner* const self = runner::of(*this);
+  const auto wait_or_run = [&](time_point deadline) -> std::expected<void, submit_errc> {
+    if (self != nullptr) return run_in_caller(task);  // P5: a worker never waits for its own pool
+    return wait_for_room(task, deadline, how.stop_token);
+  };
+  if (how.kind == admission::wait::never) return std::unexpected{submit_errc::full};
+  if (how.kind == admission::wait::until) return wait_or_run(how.deadline);
+  switch (options_.when_full) {
+    case full_policy::block:
+      return wait_or_run(no_deadline);
+    case full_policy::block_for:
+      return wait_or_run(deadline_after(options_.time->now(), options_.block_for));
+    case full_policy::caller_runs:
+      return run_in_caller(task);
+    case full_policy::discard_oldest:
+      return displace_for(task, displace::oldest);
+    case full_policy::discard_lowest:
+      return displace_for(task, displace::lowest);
+    case full_policy::discard_newest:
+      return discard(task);
+    case full_policy::reject:
+      break;
+  }
+  return std::unexpected{submit_errc::full};
+}
+
+std::expected<void, submit_errc> pool_core::wait_for_room(queued_task& task, time_point deadline,
+                                                          const std::stop_token& stop) {
+  queue_status status{};
+  {
+    const blocking_region blocked;  // a worker of another pool may stand here
+    status = channel_.push_until(std::move(task), task.lane, deadline, stop);
+  }
+  if (status == queue_status::closed) return std::unexpected{submit_errc::closed};
+  if (status == queue_status::timeout) return std::unexpected{submit_errc::timeout};
+  wake_for_work();
+  return {};
+}
+
+std::expected<void, submit_errc> pool_core::run_in_caller(queued_task& task) {
+  if (!guest_run([&](runner& self) { return self.run_here(task); })) {
+    return std::unexpected{submit_errc::closed};
+  }
+  return {};
+}
+
+std::expected<void, submit_errc> pool_core::displace_for(queued_task& task, displace who) {
+  auto victim = channel_.push_displacing(std::move(task), task.lane, who);
+  if (!victim && victim.error() == queue_status::full) return discard(task);
+  if (!victim) return std::unexpected{submit_errc::closed};
+  if (*victim) end_outside(std::move(**victim), task_state::discarded);
+  wake_for_work();
+  return {};
+}
+
+std::expected<void, submit_errc> pool_core::discard(queued_task& task) {
+  accepted_outside_.fetch_add(1);
+  end_outside(std::move(task), task_state::discarded);
+  return {};
+}
+
+std::unexpected<submit_errc> pool_core::refuse(submit_errc why) noexcept {
+  // relaxed: a count, read by people.
+  refused_[static_cast<std::size_t>(why)].fetch_add(1, std::memory_order_relaxed);
+  return std::unexpected{why};
+}
+
+std::size_t pool_core::accept_bulk(std::span<queued_task> tasks, const admission& how) {
+  std::size_t accepted = 0;
+  while (!tasks.empty()) {
+    std::size_t fitted = 0;
+    if (!forked()) {
+      const auto count = static_cast<std::int64_t>(tasks.size());
+      unsettled_.fetch_add(count);
+      fitted = channel_.push_bulk(tasks, [](const queued_task& task) { return task.lane; });
+      settle(count - static_cast<std::int64_t>(fitted));
+      if (fitted > 0) wake_for_work();
+    }
+    accepted += fitted;
+    tasks = tasks.subspan(fitted);
+    if (tasks.empty()) break;
+    // No room: the next one goes the way of a single submission, which waits as the policy says.
+    queued_task& next = tasks.front();
+    if (const auto taken = accept(next, how)) {
+      ++accepted;
+    } else if (next.completion) {
+      next.body.reset();
+      next.completion->fail(std::make_exception_ptr(submit_error{taken.error()}));
+      next.completion->complete(task_state::discarded);
+    }
+    tasks = tasks.subspan(1);
+  }
+  return accepted;
+}
+
+const std::shared_ptr<block_cache>& pool_core::blocks() const noexcept {
+  return forked() ? blocks_of_a_fork_ : blocks_;
+}
+
+void pool_core::resize(std::size_t minimum, std::size_t maximum) {
+  if (forked()) return;
+  crew_.resize(minimum, maximum);
+  if (work_visible()) wake_for_work();  // there may be room for a worker that was missing
+}
+
+void pool_core::set_queue_capacity(std::size_t capacity) {
+  if (!forked()) channel_.set_capacity(capacity);
+}
+
+// ---- the workers' side ------------------------------------------------------------------------------
+
+bool pool_core::work_visible() const {
+  // By the lock, also of put_off_: idle.hpp says why.
+  return !paused() && (channel_.size() > 0 || channel_.is_closed() || put_off_.size() > 0);
+}
+
+void pool_core::wake_for_work() {
+  // A submitter that reads "paused" skips the wake. resume() clears it and then wakes everybody; the
+  // channel's lock, taken by our push and by their look, decides who comes second and sees the other.
+  if (paused()) return;
+  if (idle_.wake_one() || !crew_.may_grow()) return;
+  if (!crew_.grow() && crew_.is_empty()) run_in_caller_for_want_of_workers();
+}
+
+// No worker exists and none can be started: what was accepted is run by whoever comes by (P15).
+void pool_core::run_in_caller_for_want_of_workers() {
+  guest_run([this](runner& guest) {
+    while (guest.run_one_waiting() && crew_.is_empty()) {
+    }
+    return true;
+  });
+}
+
+template <class Run>
+bool pool_core::guest_run(Run run) {
+  if (runner* const self = runner::of(*this)) return run(*self);
+  runner guest{*this, runner::role::guest};
+  crew_.add_guest(guest);
+  guest.install();
+  const bool done = run(guest);
+  guest.resign();
+  crew_.remove_guest(guest);
+  return done;
+}
+
+bool pool_core::put_off(queued_task& task) {
+  put_off_count_.fetch_add(1);
+  if (put_off_.try_push(std::move(task), task.lane) != queue_status::success) {
+    put_off_count_.fetch_sub(1);
+    return false;
+  }
+  wake_for_work();
+  return true;
+}
+
+std::optional<queued_task> pool_core::take_put_off() {
+  // Who found the channel closed sees every count that was raised before (I3).
+  if (put_off_count_.load() == 0) return std::nullopt;
+  auto task = put_off_.try_pop();
+  if (!task) return std::nullopt;
+  put_off_count_.fetch_sub(1);
+  return std::move(*task);
+}
+
+std::optional<queued_task> pool_core::take_put_off_surplus() {
+  // Tasks that submit themselves for ever are few, and must not keep a worker from the channel.
+  constexpr std::size_t few = 1024;
+  if (put_off_count_.load() <= std::max(options_.queue_capacity, few)) return std::nullopt;
+  auto task = put_off_.take_newest_if([](const queued_task&) { return true; });
+  if (task) put_off_count_.fetch_sub(1);
+  return task;
+}
+
+std::optional<queued_task> pool_core::take_owned_by(const void* owner) {
+  const auto is_it = [&](const queued_task& task) { return task.owner() == owner; };
+  auto task = channel_.take_newest_if(is_it);
+  if (!task && put_off_count_.load() > 0) {
+    task = put_off_.take_newest_if(is_it);
+    if (task) put_off_count_.fetch_sub(1);
+  }
+  return task;
+}
+
+std::vector<queued_task> pool_core::take_all_waiting() {
+  std::vector<queued_task> all = channel_.take_all();
+  std::vector<queued_task> others = put_off_.take_all();
+  put_off_count_.fetch_sub(others.size());
+  std::ranges::move(others, std::back_inserter(all));
+  return all;
+}
+
+// ---- how tasks end ----------------------------------------------------------------------------------
+
+void pool_core::end_unstarted(queued_task&& task, task_state state) noexcept {
+  task.body.reset();  // P2
+  if (task.completion) task.completion->complete(state);
+  settle(1);
+}
+
+void pool_core::end_outside(queued_task&& task, task_state state) noexcept {
+  count_outside(state, task.of_class);
+  end_unstarted(std::move(task), state);
+}
+
+void pool_core::count_outside(task_state state, class_record* of_class) noexcept {
+  // release: stats() acquires it, and then sees the acceptance that came before.
+  ended_outside_[static_cast<std::size_t>(state)].fetch_add(1, std::memory_order_release);
+  if (of_class != nullptr) of_class->count(state);
+}
+
+void pool_core::settle(std::int64_t count) noexcept {
+  // seq_cst, both, as in wait_idle(): either we see its level, or it sees our subtraction.
+  const std::int64_t left = unsettled_.fetch_sub(count) - count;
+  if (left > awaited_level_.load()) return;
+  const lock_guard lock{quiet_mutex_};
+  quiet_.notify_all();
+}
+
+bool pool_core::wait_idle(time_point deadline) {
+  if (forked()) return false;
+  const clock& time = *options_.time;
+  runner* const self = runner::of(*this);
+  if (self != nullptr) {
+    while (!paused() && (deadline == no_deadline || time.now() < deadline)) {
+      if (!self->run_one_waiting()) break;
+    }
+  }
+  const blocking_region blocked;  // what comes in from here on is run by a worker in our place
+  const auto own = static_cast<std::int64_t>(self != nullptr ? self->unsettled() : 0);
+  unique_lock lock{quiet_mutex_};
+  ++quiet_waiters_;
+  quiet_excused_ += own;
+  awaited_level_.store(quiet_excused_);
+  if (own > 0) quiet_.notify_all();  // the level has risen for the other tasks that wait
+  // A task that waits here excuses itself and all tasks that do the same: else two of them would wait
+  // for each other. A thread of the outside waits for all.
+  const bool quiet = wait_until(quiet_, lock, time, deadline, [&] {
+    return unsettled_.load() <= (self != nullptr ? quiet_excused_ : 0);
+  });
+  quiet_excused_ -= own;
+  awaited_level_.store(--quiet_waiters_ == 0 ? -1 : quiet_excused_);
+  return quiet;
+}
+
+void pool_core::report_unhandled(std::exception_ptr error,
+                                 const class_record* of_class) const noexcept {
+  if (options_.on_unhandled) {
+    const std::string_view name = of_class != nullptr ? of_class->options.name : std::string_view{};
+    options_.on_unhandled(std::move(error), {options_.name, name});
+    return;
+  }
+  const auto log = [&](const char* what) {
+    std::fprintf(stderr, "millpool: a task posted to pool '%s' threw: %s\n", options_.name.c_str(),
+                 what);
+  };
+  try {
+    std::rethrow_exception(error);
+  } catch (const std::exception& thrown) {
+    log(thrown.what());
+  } catch (...) {
+    log("an exception that is no std::exception");
+  }
+}
+
+// ---- the operator's side ----------------------------------------------------------------------------
+
+task_class pool_core::add_class(task_class_options options) {
+  if (options.name.empty()) throw std::invalid_argument{"task_class.name: must not be empty"};
+  if (options.priority >= lane_count) {
+    throw std::invalid_argument{"task_class '" + options.name +
+                                "': priority: 0 (the highest) to 7, is " +
+                                std::to_string(options.priority)};
+  }
+  const lock_guard lock{classes_mutex_};
+  for (const class_record& other : classes_) {
+    if (other.options.name == options.name) {
+      throw std::invalid_argument{"task_class '" + options.name + "': this pool has one already"};
+    }
+  }
+  class_record& added = classes_.emplace_back();
+  added.options = std::move(options);
+  return task_class{&added};
+}
+
+void pool_core::pause() noexcept {
+  if (forked()) return;
+  const lock_guard lock{pause_mutex_};
+  paused_.store(true);
+  // By their locks, so that no worker that looked at paused_ before takes a task after.
+  channel_.pause();
+  put_off_.pause();
+}
+
+void pool_core::resume() noexcept {
+  if (forked()) return;
+  {
+    const lock_guard lock{pause_mutex_};
+    put_off_.resume();
+    channel_.resume();
+    paused_.store(false);  // before the wake: see wake_for_work()
+  }
+  idle_.wake_all();
+  // A pool with no thread yet starts one, but not only to see that it is closed.
+  if (channel_.size() > 0 || put_off_.size() > 0) wake_for_work();
+}
+
+std::vector<purged_task> pool_core::purge() {
+  std::vector<purged_task> purged;
+  if (forked()) return purged;
+  std::vector<queued_task> all = take_all_waiting();
+  purged.reserve(all.size());
+  for (queued_task& task : all) {
+    count_outside(task_state::discarded, task.of_class);
+    purged.emplace_back(std::move(task));
+    settle(1);
+  }
+  return purged;
+}
+
+pool_stats pool_core::stats() {
+  pool_stats now;
+  now.name = options_.name;
+  if (forked()) return now;
+  for (std::size_t i = 0; i < task_state_count; ++i) {
+    // acquire: see count_outside(). What ended is read before what was accepted, as in crew.
+    now.tasks.of(static_cast<task_state>(i)) = ended_outside_[i].load(std::memory_order_acquire);
+  }
+  crew_.add_up(now);
+  const auto seen = channel_.look();
+  now.tasks.accepted +=
+      accepted_outside_.load(std::memory_order_relaxed) + seen.pushed + put_off_.look().pushed;
+  now.tasks.waiting = seen.waiting;
+  now.tasks.running = now.tasks.accepted - now.tasks.ended() - now.tasks.waiting;
+  now.queue_capacity = seen.capacity;
+  now.depth = seen.depth;
+  if (seen.oldest) now.oldest_waiting = std::max(duration{}, options_.time->now() - *seen.oldest);
+  now.paused = paused();
+  for (std::size_t i = 0; i < submit_errc_count; ++i) {
+    now.refused[i] = refused_[i].load(std::memory_order_relaxed);
+  }
+  const lock_guard lock{classes_mutex_};
+  for (const class_record& each : classes_) {
+    class_stats& row = now.classes.emplace_back();
+    row.name = each.options.name;
+    for (std::size_t i = 0; i < task_state_count; ++i) {
+      row.ended[i] = each.ended[i].load(std::memory_order_relaxed);
+    }
+  }
+  return now;
+}
+
+}  // namespace millpool

@@ -1,0 +1,179 @@
+// Layer 3 · pool: what stands behind a worker_pool, and outlives it as long as anybody needs it.
+#pragma once
+
+#include "millpool/base/atomic.hpp"
+#include "millpool/base/block_cache.hpp"
+#include "millpool/base/errors.hpp"
+#include "millpool/channel/task_channel.hpp"
+#include "millpool/pool/pool_options.hpp"
+#include "millpool/pool/pool_stats.hpp"
+#include "millpool/pool/shutdown.hpp"
+#include "millpool/pool/task.hpp"
+#include "millpool/pool/worker_pool.hpp"
+#include "millpool/sync/mutex.hpp"
+#include "src/pool/crew.hpp"
+#include "src/pool/idle.hpp"
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <exception>
+#include <expected>
+#include <memory>
+#include <optional>
+#include <span>
+#include <stop_token>
+#include <vector>
+
+namespace millpool {
+
+/// A task class, and how its tasks ended.
+struct class_record {
+  task_class_options options;
+  std::array<atomic<std::uint64_t>, task_state_count> ended{};
+
+  void count(task_state state) noexcept {
+    // relaxed: a count, read by people.
+    ended[static_cast<std::size_t>(state)].fetch_add(1, std::memory_order_relaxed);
+  }
+};
+
+/// The pool itself: accept() on one side, what a worker needs on the other.
+///
+/// A task's way   accept() -> channel -> worker::next() -> runner::run() -> completion
+/// Invariants
+///   I1  unsettled_ counts the accepted tasks whose end has not been told yet, plus submissions that
+///       are being decided: it is raised before a task can be seen, and lowered after its end was told.
+///   I2  once cancelling_ is set and every runner's mutex was locked after that, no task starts.
+///   I3  put_off_ is closed before channel_ is: who finds the channel closed and then put_off_ empty
+///       has seen the last task.
+/// Lifetime  held by the worker_pool, by each worker's thread, and by each call of accept(): so the
+///           worker_pool may go while any of them is still on its way out (promise P11).
+class pool_core : public std::enable_shared_from_this<pool_core> {
+ public:
+  explicit pool_core(pool_options options);
+  ~pool_core();
+  pool_core(const pool_core&) = delete;
+  pool_core& operator=(const pool_core&) = delete;
+
+  // ---- the submitter's side
+  /// \param  task  moved from if it is accepted, else left as it was.
+  std::expected<void, submit_errc> accept(queued_task& task, const admission& how);
+  std::size_t accept_bulk(std::span<queued_task> tasks, const admission& how);
+  void fill_in(queued_task& task, const task_options& options) const;
+  [[nodiscard]] const std::shared_ptr<block_cache>& blocks() const noexcept;
+
+  // ---- the workers' side
+  [[nodiscard]] task_channel<queued_task>& channel() noexcept { return channel_; }
+  [[nodiscard]] crew& workers() noexcept { return crew_; }
+  [[nodiscard]] idle_workers& idle() noexcept { return idle_; }
+  [[nodiscard]] const pool_options& options() const noexcept { return options_; }
+  [[nodiscard]] const atomic<bool>& cancelling() const noexcept { return cancelling_; }
+  [[nodiscard]] bool paused() const noexcept {
+    return paused_.load(std::memory_order_seq_cst);  // with resume(): see wake_for_work()
+  }
+
+  /// Whether a worker would find something to do: a task, or the end of the pool.
+  [[nodiscard]] bool work_visible() const;
+
+  /// Something waits in the channel: wakes an idle worker, or starts one if the crew may grow.
+  void wake_for_work();
+
+  /// Keeps a task that found the channel full, and that its submitter, a worker, may neither wait for
+  /// nor run inside yet another. Not bounded by the capacity, but by what running tasks submit. Any
+  /// worker takes it. \return false if the pool is closed; `task` is then as it was.
+  [[nodiscard]] bool put_off(queued_task& task);
+  [[nodiscard]] std::optional<queued_task> take_put_off();
+  /// The newest of them, if there are many, and more than the channel may hold.
+  [[nodiscard]] std::optional<queued_task> take_put_off_surplus();
+
+  /// Takes a waiting task that reports to `owner`, the newest.
+  [[nodiscard]] std::optional<queued_task> take_owned_by(const void* owner);
+  void worker_blocks() { crew_.worker_blocks(); }
+  void worker_unblocks() noexcept { crew_.worker_unblocks(); }
+
+  // ---- how tasks end
+  /// Tells the end of a task that never ran, already counted.
+  void end_unstarted(queued_task&& task, task_state state) noexcept;
+  void end_outside(queued_task&& task, task_state state) noexcept;  ///< the same, and counts it
+  void count_outside(task_state state, class_record* of_class) noexcept;
+  void settle(std::int64_t count = 1) noexcept;  ///< so many tasks' ends were told
+  void report_unhandled(std::exception_ptr error, const class_record* of_class) const noexcept;
+
+  // ---- the operator's side
+  task_class add_class(task_class_options options);
+  void resize(std::size_t minimum, std::size_t maximum);
+  void set_queue_capacity(std::size_t capacity);
+  void pause() noexcept;
+  void resume() noexcept;
+  std::vector<purged_task> purge();
+  [[nodiscard]] pool_stats stats();
+  bool wait_idle(time_point deadline);
+
+  // ---- the four steps (shutdown.cpp)
+  void close() noexcept;
+  bool drain(duration limit);
+  bool cancel(duration limit);
+  std::size_t abandon();
+  /// \param  for_good  the pool is being destroyed: a calling worker's own thread is let go, too.
+  shutdown_report shutdown(const shutdown_plan& plan, bool for_good);
+
+  /// Whether this process is a fork of the one that made the pool.
+  [[nodiscard]] bool forked() const noexcept;
+  /// For a fork: nothing of the pool can be taken apart here, since its threads do not exist and its
+  /// locks may be held by them for ever.
+  void keep_for_ever() noexcept { kept_for_ever_ = shared_from_this(); }
+
+ private:
+  [[nodiscard]] std::vector<queued_task> take_all_waiting();
+  std::expected<void, submit_errc> accept_when_full(queued_task& task, const admission& how);
+  std::expected<void, submit_errc> wait_for_room(queued_task& task, time_point deadline,
+                                                 const std::stop_token& stop);
+  std::expected<void, submit_errc> run_in_caller(queued_task& task);
+  void run_in_caller_for_want_of_workers();
+  template <class Run>  // calls run(runner&) with the calling thread's runner, or as a guest
+  bool guest_run(Run run);
+  std::expected<void, submit_errc> displace_for(queued_task& task, displace who);
+  std::expected<void, submit_errc> discard(queued_task& task);
+  std::unexpected<submit_errc> refuse(submit_errc why) noexcept;
+
+  const pool_options options_;
+  const std::uint32_t fork_generation_;
+  const std::shared_ptr<block_cache> blocks_;
+  const std::shared_ptr<block_cache>
+      blocks_of_a_fork_;  // there, the lock of blocks_ may be held for ever
+  task_channel<queued_task> channel_;
+  task_channel<queued_task> put_off_;
+  // Raised before the push: zero means that put_off_ is empty.
+  atomic<std::size_t> put_off_count_{0};
+  idle_workers idle_;
+  crew crew_;
+  mutex pause_mutex_;  // pause() and resume() exclude each other
+  // Written under pause_mutex_. While it is false, neither channel is paused.
+  atomic<bool> paused_{false};
+  atomic<bool> cancelling_{false};
+
+  // What is counted by threads that are no runners.
+  atomic<std::uint64_t> accepted_outside_{0};
+  std::array<atomic<std::uint64_t>, task_state_count> ended_outside_{};
+  std::array<atomic<std::uint64_t>, submit_errc_count> refused_{};
+
+  // Waiting until few enough tasks are unsettled (I1).
+  atomic<std::int64_t> unsettled_{0};
+  atomic<std::int64_t> awaited_level_{-1};  // wake the waiters at or below it; -1: nobody waits
+  mutex quiet_mutex_;
+  condition_variable quiet_;
+  std::int64_t quiet_excused_ = 0;  // guarded by quiet_mutex_: tasks that are in wait_idle()
+  std::size_t quiet_waiters_ = 0;   // guarded by quiet_mutex_
+
+  mutable mutex classes_mutex_;
+  std::deque<class_record> classes_;  // guarded by classes_mutex_; records never move
+
+  mutex shutdown_mutex_;
+  std::optional<shutdown_report> report_;  // guarded by shutdown_mutex_
+
+  std::shared_ptr<pool_core> kept_for_ever_;
+};
+
+}  // namespace millpool

@@ -1,0 +1,102 @@
+// The four steps in which a pool ends.
+#include "millpool/pool/shutdown.hpp"
+
+#include "millpool/base/assert.hpp"
+#include "src/pool/pool_core.hpp"
+
+#include <ostream>
+
+namespace millpool {
+
+void pool_core::close() noexcept {
+  if (forked()) return;  // the parent's pool is none of ours, and its locks may be held
+  put_off_.close();      // I3
+  channel_.close();
+  idle_.wake_all();  // idle workers end, if the channel is empty
+}
+
+bool pool_core::drain(duration limit) {
+  close();
+  if (forked()) return false;
+  resume();
+  return wait_idle(deadline_after(options_.time->now(), limit));
+}
+
+bool pool_core::cancel(duration limit) {
+  close();
+  if (forked()) return false;
+  cancelling_.store(true);
+  for (queued_task& task : take_all_waiting()) {
+    end_outside(std::move(task), task_state::cancelled);
+  }
+  crew_.for_each_runner([](const runner& each) { each.await_starts(); });  // I2: none from here on
+  resume();  // a paused worker is to see the end
+  return wait_idle(deadline_after(options_.time->now(), limit));
+}
+
+std::size_t pool_core::abandon() {
+  if (cancel(duration::zero()) || forked()) return 0;
+  std::vector<runner::orphan> orphans;
+  const runner* const self = runner::of(*this);
+  crew_.for_each_runner([&](runner& each) {
+    if (&each != self) each.abandon(orphans);
+  });
+  // Told without the crew's lock: a continuation may need it.
+  for (runner::orphan& each : orphans) {
+    count_outside(task_state::abandoned, each.of_class);
+    if (each.completion) each.completion->complete(task_state::abandoned);
+    settle();
+  }
+  // What is left is on its way out: its callable has returned, or its submission is being refused.
+  static_cast<void>(wait_idle(no_deadline));
+  return orphans.size();
+}
+
+shutdown_report pool_core::shutdown(const shutdown_plan& plan, bool for_good) {
+  if (forked()) return {};
+  unique_lock lock{shutdown_mutex_, std::defer_lock};
+  const runner* const self = runner::of(*this);
+  if (self == nullptr) {
+    lock.lock();
+  } else if (!lock.try_lock()) {
+    return {.tasks = stats().tasks};  // whoever is at it already waits for this very task
+  }
+  if (report_) return *report_;
+
+  const clock& time = *options_.time;
+  shutdown_report report;
+  time_point start = time.now();
+  report.drained = drain(plan.drain);
+  report.drain_took = time.now() - start;
+  if (!report.drained) {
+    report.cancelled = true;
+    start = time.now();
+    if (!cancel(plan.cancel)) abandon();
+    report.cancel_took = time.now() - start;
+  }
+  // A task that shuts its pool down still runs: whoever comes from outside joins its thread.
+  if (self != nullptr && !for_good) {
+    report.tasks = stats().tasks;
+    return report;
+  }
+  report.left_behind = crew_.join();
+  report.tasks = stats().tasks;
+  MILLPOOL_ASSERT(report.tasks.inside() == (self != nullptr ? self->depth() : 0),
+                  "every accepted task ends exactly once");
+  report_ = report;
+  return report;
+}
+
+std::ostream& operator<<(std::ostream& out, const shutdown_report& report) {
+  using milliseconds = std::chrono::duration<double, std::milli>;
+  out << "tasks: " << report.tasks << '\n'
+      << "drain: " << (report.drained ? "complete" : "not complete") << " after "
+      << milliseconds{report.drain_took}.count() << " ms\n";
+  if (report.cancelled) {
+    out << "cancel: took " << milliseconds{report.cancel_took}.count() << " ms\n";
+  }
+  for (const std::string& name : report.left_behind) out << "left behind: " << name << '\n';
+  return out;
+}
+
+}  // namespace millpool

@@ -1,0 +1,173 @@
+#include "millpool/pool/worker_pool.hpp"
+
+#include "millpool/base/assert.hpp"
+#include "millpool/base/cpu.hpp"
+#include "src/pool/pool_core.hpp"
+
+#include <algorithm>
+#include <stdexcept>
+#include <string>
+#include <utility>
+
+namespace millpool {
+namespace {
+
+void check_bounds(const std::string& who, std::size_t minimum, std::size_t maximum) {
+  if (maximum == 0) throw std::invalid_argument{who + ": max_workers must be at least 1, is 0"};
+  if (minimum > maximum) {
+    throw std::invalid_argument{who + ": min_workers (" + std::to_string(minimum) +
+                                ") must not exceed max_workers (" + std::to_string(maximum) + ")"};
+  }
+}
+
+pool_options checked(pool_options options) {
+  const std::string who = "worker_pool '" + options.name + "'";
+  const std::size_t cpus = available_cpus().cpus();
+  const std::size_t maximum =
+      options.max_workers.value_or(std::max(cpus, options.min_workers.value_or(0)));
+  const std::size_t minimum = options.min_workers.value_or(std::min(cpus, maximum));
+  check_bounds(who, minimum, maximum);
+  options.min_workers = minimum;
+  options.max_workers = maximum;
+  if (options.queue_capacity == 0) {
+    throw std::invalid_argument{who + ": queue_capacity must be at least 1, is 0"};
+  }
+  if (options.aging.share == 0) {
+    throw std::invalid_argument{who + ": aging.share must be at least 1, is 0"};
+  }
+  const auto not_negative = [&](duration value, const char* option) {
+    if (value < duration::zero()) {
+      throw std::invalid_argument{who + ": " + option + " must not be negative, is " +
+                                  std::to_string(value.count()) + " ns"};
+    }
+  };
+  not_negative(options.block_for, "block_for");
+  not_negative(options.keep_alive, "keep_alive");
+  not_negative(options.aging.bound, "aging.bound");
+  if (options.time == nullptr) throw std::invalid_argument{who + ": time must not be null"};
+  return options;
+}
+
+}  // namespace
+
+std::string_view to_string(full_policy policy) noexcept {
+  switch (policy) {
+    case full_policy::block:
+      return "block";
+    case full_policy::block_for:
+      return "block_for";
+    case full_policy::reject:
+      return "reject";
+    case full_policy::caller_runs:
+      return "caller_runs";
+    case full_policy::discard_oldest:
+      return "discard_oldest";
+    case full_policy::discard_newest:
+      return "discard_newest";
+    case full_policy::discard_lowest:
+      return "discard_lowest";
+  }
+  return "unknown";
+}
+
+worker_pool::worker_pool(pool_options options)
+    : core_{std::make_shared<pool_core>(checked(std::move(options)))} {
+  core_->workers().start(*core_->options().min_workers, *core_->options().max_workers);
+}
+
+worker_pool::~worker_pool() {
+  if (core_->forked()) {
+    core_->keep_for_ever();
+  } else {
+    core_->shutdown(core_->options().at_destruction, true);
+  }
+}
+
+std::expected<void, submit_errc> worker_pool::accept(unique_closure<void(task_context&)>&& body,
+                                                     completion_ref<completion> target,
+                                                     const task_options& options,
+                                                     const admission& how) {
+  // A task may end, and its pool be destroyed because of that, before the call that submitted it
+  // has returned.
+  const std::shared_ptr<pool_core> core = core_;
+  queued_task task{.body = std::move(body), .completion = std::move(target)};
+  core->fill_in(task, options);
+  return core->accept(task, how);
+}
+
+std::size_t worker_pool::accept_bulk(std::vector<queued_task>& tasks, const task_options& options) {
+  const std::shared_ptr<pool_core> core = core_;
+  for (queued_task& task : tasks) core->fill_in(task, options);
+  return core->accept_bulk(tasks, {});
+}
+
+const std::shared_ptr<block_cache>& worker_pool::blocks() const noexcept { return core_->blocks(); }
+
+task_class worker_pool::add_class(task_class_options options) {
+  return core_->add_class(std::move(options));
+}
+
+void worker_pool::resize(std::size_t min_workers, std::size_t max_workers) {
+  check_bounds("worker_pool '" + name() + "': resize", min_workers, max_workers);
+  core_->resize(min_workers, max_workers);
+}
+
+void worker_pool::set_queue_capacity(std::size_t capacity) { core_->set_queue_capacity(capacity); }
+
+void worker_pool::pause() noexcept { core_->pause(); }
+void worker_pool::resume() noexcept { core_->resume(); }
+bool worker_pool::is_paused() const noexcept { return core_->paused(); }
+std::vector<purged_task> worker_pool::purge() { return core_->purge(); }
+bool worker_pool::wait_idle_until(time_point t) { return core_->wait_idle(t); }
+
+void worker_pool::close() noexcept { core_->close(); }
+bool worker_pool::drain(duration limit) { return core_->drain(limit); }
+bool worker_pool::cancel(duration limit) { return core_->cancel(limit); }
+std::size_t worker_pool::abandon() { return core_->abandon(); }
+shutdown_report worker_pool::shutdown(const shutdown_plan& plan) {
+  return core_->shutdown(plan, false);
+}
+
+pool_stats worker_pool::stats() const { return core_->stats(); }
+const std::string& worker_pool::name() const noexcept { return core_->options().name; }
+const clock& worker_pool::clock() const noexcept { return *core_->options().time; }
+bool worker_pool::is_own_thread() const noexcept { return runner::of(*core_) != nullptr; }
+
+void** worker_pool::local_value(std::uint64_t id) const {
+  runner* const self = runner::of(*core_);
+  if (self == nullptr) return nullptr;
+  for (auto& [known, value] : self->locals) {
+    if (known == id) return &value;
+  }
+  return &self->locals.emplace_back(id, nullptr).second;
+}
+
+// ---- a purged task ----------------------------------------------------------------------------------
+
+void purged_task::operator()() {
+  MILLPOOL_ASSERT(task_.body, "a purged task runs once");
+  static const atomic<bool> never{false};
+  task_context context{task_.stop_token, never, steady(), no_deadline, task_.attempt};
+  auto body = std::move(task_.body);
+  const auto target = std::move(task_.completion);
+  if (!target) return body(context);
+  task_state state = task_state::succeeded;
+  try {
+    body(context);
+  } catch (const task_stopped&) {
+    state = task_state::cancelled;
+  } catch (...) {
+    target->fail(std::current_exception());
+    state = task_state::failed;
+  }
+  body.reset();
+  target->complete(state);
+}
+
+purged_task::~purged_task() {
+  if (!task_.body) return;
+  task_.body.reset();
+  if (task_.completion) task_.completion->complete(task_state::discarded);
+}
+
+}  // namespace millpool

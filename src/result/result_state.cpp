@@ -1,0 +1,38 @@
+#include "millpool/result/result_state.hpp"
+
+#include "millpool/sync/futex.hpp"
+#include "millpool/sync/thread_host.hpp"
+
+#include <climits>
+
+namespace millpool {
+
+void publication::publish() noexcept {
+  // release: E1. acquire: E2.
+  const std::uint32_t before = word_.fetch_or(ready, std::memory_order_acq_rel);
+  if ((before & awaited) != 0) futex_wake(word_, INT_MAX);
+  if ((before & continued) != 0) continuation_->run();
+}
+
+bool publication::wait(const void* owner, const clock& time, time_point deadline) noexcept {
+  if (is_ready()) return true;
+  if (thread_host* const host = this_thread_host(); host != nullptr && deadline == no_deadline) {
+    if (host->run_waiting(owner) && is_ready()) return true;
+  }
+  const blocking_region blocked;
+  for (;;) {
+    // acquire: E1. An RMW and not a load: from here on publish() knows that we sleep.
+    const std::uint32_t seen = word_.fetch_or(awaited, std::memory_order_acquire) | awaited;
+    if ((seen & ready) != 0) return true;
+    if (deadline != no_deadline && time.now() >= deadline) return false;
+    futex_wait_until(word_, seen, time.look_again(deadline));
+  }
+}
+
+bool publication::attach(continuation* next) noexcept {
+  continuation_ = next;
+  // release: E2. acquire: E1, for the caller that finds the result there.
+  return (word_.fetch_or(continued, std::memory_order_acq_rel) & ready) == 0;
+}
+
+}  // namespace millpool

@@ -1,0 +1,182 @@
+// priority_lanes: who is next. 0 is the highest priority.
+#include "millpool/channel/priority_lanes.hpp"
+
+#include "millpool/base/manual_clock.hpp"
+
+#include <gtest/gtest.h>
+
+#include <deque>
+#include <map>
+#include <memory>
+#include <random>
+#include <vector>
+
+namespace millpool {
+namespace {
+
+using namespace std::chrono_literals;
+
+struct PriorityLanes : testing::Test {
+  void put(int value, std::size_t lane) { lanes.emplace(int{value}, lane, time.now()); }
+  int next() { return lanes.take_next(time); }
+  std::vector<int> drain() {
+    std::vector<int> all;
+    while (!lanes.empty()) all.push_back(next());
+    return all;
+  }
+  manual_clock time;
+  priority_lanes<int> lanes{aging{.bound = 1s, .share = 4}};
+};
+
+using order = std::vector<int>;
+
+TEST_F(PriorityLanes, TakeTheHighestLaneFirst) {
+  for (int lane : {3, 7, 0, 5}) put(lane, static_cast<std::size_t>(lane));
+  EXPECT_EQ(drain(), (order{0, 3, 5, 7}));
+}
+
+TEST_F(PriorityLanes, TakeFirstInFirstOutInALane) {
+  for (int i = 0; i < 200; ++i) put(i, 4);
+  for (int i = 0; i < 200; ++i) ASSERT_EQ(next(), i);
+}
+
+TEST_F(PriorityLanes, CountValuesByLane) {
+  put(1, 0);
+  put(2, 7);
+  put(3, 7);
+  EXPECT_EQ(lanes.size(), 3u);
+  EXPECT_EQ(lanes.size(0), 1u);
+  EXPECT_EQ(lanes.size(7), 2u);
+  (void)drain();
+  EXPECT_TRUE(lanes.empty());
+  EXPECT_EQ(lanes.size(7), 0u);
+}
+
+TEST_F(PriorityLanes, ServeAValueThatWaitedLongerThanTheBoundFirst) {
+  put(70, 7);
+  time.advance(1s);
+  put(0, 0);
+  EXPECT_EQ(next(), 0);  // just at the bound: not longer
+  put(1, 0);
+  time.advance(1ns);
+  EXPECT_EQ(next(), 70);
+  EXPECT_EQ(next(), 1);
+}
+
+TEST_F(PriorityLanes, ServeTheOldestOfAllAgedLanes) {
+  put(70, 7);
+  time.advance(1ms);
+  put(30, 3);
+  time.advance(2s);
+  put(0, 0);
+  EXPECT_EQ(next(), 70);
+}
+
+TEST_F(PriorityLanes, ServeAtMostOneAgedValueInEveryShare) {
+  for (int i = 0; i < 4; ++i) put(70 + i, 7);
+  time.advance(2s);
+  for (int i = 0; i < 8; ++i) put(i, 0);
+  EXPECT_EQ(drain(), (order{70, 0, 1, 2, 71, 3, 4, 5, 72, 6, 7, 73}));
+}
+
+TEST_F(PriorityLanes, WithAShareOfOneServeTheAgedAlways) {
+  priority_lanes<int> all{aging{.bound = 1s, .share = 1}};
+  all.emplace(70, 7, time.now());
+  all.emplace(71, 7, time.now());
+  time.advance(2s);
+  all.emplace(0, 0, time.now());
+  EXPECT_EQ(all.take_next(time), 70);
+  EXPECT_EQ(all.take_next(time), 71);
+  EXPECT_EQ(all.take_next(time), 0);
+}
+
+TEST_F(PriorityLanes, KnowTheOldestValueOfAll) {
+  EXPECT_EQ(lanes.oldest(), std::nullopt);
+  const time_point first = time.now();
+  put(1, 5);
+  time.advance(1s);
+  put(2, 0);
+  EXPECT_EQ(lanes.oldest(), first);
+  EXPECT_EQ(lanes.take_oldest(), 1);
+  EXPECT_EQ(lanes.oldest(), first + 1s);
+}
+
+TEST_F(PriorityLanes, GiveUpTheNewestOfTheLowestLaneForAHigherOne) {
+  put(50, 5);
+  put(60, 6);
+  put(61, 6);
+  EXPECT_EQ(lanes.take_lowest_below(6), std::nullopt);
+  EXPECT_EQ(lanes.take_lowest_below(7), std::nullopt);
+  EXPECT_EQ(lanes.take_lowest_below(5), 61);
+  EXPECT_EQ(lanes.take_lowest_below(0), 60);
+  EXPECT_EQ(lanes.take_lowest_below(0), 50);
+  EXPECT_EQ(lanes.take_lowest_below(0), std::nullopt);
+}
+
+TEST_F(PriorityLanes, FindTheNewestThatIsWanted) {
+  const auto even = [](int value) { return value % 2 == 0; };
+  EXPECT_EQ(lanes.take_newest_if(even), std::nullopt);
+  put(2, 0);
+  time.advance(1ns);
+  put(4, 7);
+  time.advance(1ns);
+  put(5, 3);
+  EXPECT_EQ(lanes.take_newest_if(even), 4);
+  EXPECT_EQ(lanes.take_newest_if(even), 2);
+  EXPECT_EQ(lanes.take_newest_if(even), std::nullopt);
+  EXPECT_EQ(drain(), order{5});
+}
+
+TEST_F(PriorityLanes, StayInOrderWhenOneIsTakenOutOfTheHeadTheMiddleOrTheTail) {
+  for (int victim : {0, 2, 4}) {
+    for (int i = 0; i < 5; ++i) put(i, 1);
+    EXPECT_EQ(lanes.take_newest_if([&](int value) { return value == victim; }), victim);
+    put(5, 1);
+    order expected{0, 1, 2, 3, 4, 5};
+    std::erase(expected, victim);
+    EXPECT_EQ(drain(), expected);
+  }
+}
+
+TEST(PriorityLanesOfUnique, HoldWhatCannotBeCopied) {
+  priority_lanes<std::unique_ptr<int>> lanes{aging{}};
+  lanes.emplace(std::make_unique<int>(3), 0, steady().now());
+  EXPECT_EQ(*lanes.take_next(steady()), 3);
+  lanes.emplace(std::make_unique<int>(4), 0, steady().now());  // destroyed with the lanes
+}
+
+using PriorityLanesDeathTest = PriorityLanes;
+TEST_F(PriorityLanesDeathTest, RefuseALaneThatThereIsNot) {
+  EXPECT_DEATH(put(1, lane_count), "a lane is 0");
+}
+
+// Against the plainest thing that does the same: a deque a lane, without aging.
+TEST_F(PriorityLanes, AgreeWithADequeALaneUnderRandomOperations) {
+  std::map<std::size_t, std::deque<int>> model;
+  std::mt19937 random{7};
+  for (int i = 0; i < 20'000; ++i) {
+    const std::size_t lane = random() % lane_count;
+    if (random() % 2 == 0) {
+      put(i, lane);
+      model[lane].push_back(i);
+    } else if (random() % 4 == 0) {
+      const auto low = lanes.take_lowest_below(0);
+      const auto last = model.empty() ? model.end() : std::prev(model.end());
+      ASSERT_EQ(low.has_value(), last != model.end() && last->first > 0);
+      if (low) {
+        ASSERT_EQ(*low, last->second.back());
+        last->second.pop_back();
+      }
+    } else if (!lanes.empty()) {
+      ASSERT_EQ(next(), model.begin()->second.front());
+      model.begin()->second.pop_front();
+    }
+    std::erase_if(model, [](const auto& each) { return each.second.empty(); });
+    std::size_t sum = 0;
+    for (const auto& [at, values] : model) sum += values.size();
+    ASSERT_EQ(lanes.size(), sum);
+  }
+}
+
+}  // namespace
+}  // namespace millpool

@@ -1,0 +1,98 @@
+// Does a worker ever sleep while a task waits (promise P6)?
+#include "millpool/channel/task_channel.hpp"
+#include "src/pool/idle.hpp"
+#include "src/pool/pool_core.hpp"
+#include "src/pool/worker.hpp"
+#include "tests/support/explore/explore.hpp"
+
+#include <gtest/gtest.h>
+
+#include <memory>
+
+namespace millpool {
+namespace {
+
+using explore::check;
+using explore::fault;
+
+// What may be wrong with a protocol like that of idle.hpp.
+enum class slip {
+  none,
+  looks_before_it_enters,
+  wakes_before_it_pushes,
+  takes_one_and_wakes_nobody
+};
+
+// The protocol alone: the real idle_workers, parker and channel, between a submitter and two workers
+// of few lines. A bulk of two tasks comes with one wake; the taker of the last task ends it all.
+template <slip wrong = slip::none>
+struct bulk_of_two {
+  static constexpr unsigned threads = 3;
+
+  void thread(unsigned which) {
+    if (which == 0) {
+      std::array<int, 2> bulk{0, 1};
+      if (wrong == slip::wakes_before_it_pushes) idle.wake_one();
+      (void)channel.push_bulk(std::span{bulk}, [](int) { return std::size_t{4}; });
+      if (wrong != slip::wakes_before_it_pushes) idle.wake_one();
+      return;
+    }
+    worker& self = which == 1 ? first : second;
+    for (;;) {
+      const auto taken = channel.try_take();
+      if (!taken && taken.error() == queue_status::closed) return;
+      if (!taken) {
+        sleep(self);
+        continue;
+      }
+      if (taken->left > 0 && wrong != slip::takes_one_and_wakes_nobody) idle.wake_one();
+      // The two tasks wait for each other, so one worker is not enough.
+      met.fetch_add(1);
+      (which == 1 ? second_may_end : first_may_end).unpark();
+      (which == 1 ? first_may_end : second_may_end).park();
+      channel.close();
+      idle.wake_all();
+    }
+  }
+  void end() { check(met.load() == 2, "both tasks ran"); }
+
+  // As worker::sleep(), for a worker that is not above the minimum.
+  void sleep(worker& self) {
+    const bool seen_before = wrong == slip::looks_before_it_enters && work_visible();
+    idle.enter(self);
+    if (wrong == slip::looks_before_it_enters ? seen_before : work_visible()) {
+      if (!idle.leave(self)) self.bed.park();
+    } else {
+      self.bed.park();
+    }
+  }
+  bool work_visible() { return channel.size() > 0 || channel.is_closed(); }
+
+  explore::virtual_clock time;
+  std::shared_ptr<pool_core> core = std::make_shared<pool_core>(pool_options{.time = &time});
+  worker first{*core, 0};
+  worker second{*core, 1};
+  idle_workers idle;
+  task_channel<int> channel{4, {}, time};
+  parker first_may_end;
+  parker second_may_end;
+  atomic<unsigned> met{0};
+};
+
+TEST(IdleWorkersModel, P6_NoWorkerSleepsWhileATaskWaits) { explore::expect_holds<bulk_of_two<>>(); }
+
+TEST(IdleWorkersModel, CatchesAWorkerThatLooksBeforeItEnters) {
+  explore::expect_caught<bulk_of_two<slip::looks_before_it_enters>>();
+}
+TEST(IdleWorkersModel, CatchesASubmitterThatWakesBeforeItPushes) {
+  explore::expect_caught<bulk_of_two<slip::wakes_before_it_pushes>>();
+}
+TEST(IdleWorkersModel, CatchesATakerThatWakesNobodyForTheNext) {
+  explore::expect_caught<bulk_of_two<slip::takes_one_and_wakes_nobody>>();
+}
+TEST(IdleWorkersModel, CatchesAWakeThatWakesNobody) {
+  explore::expect_caught<bulk_of_two<>>(fault::futex_wakes_nobody);
+}
+
+}  // namespace
+}  // namespace millpool

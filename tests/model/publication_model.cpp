@@ -1,0 +1,121 @@
+// Does a result reach everybody who waits for it, once, whoever comes first?
+#include "millpool/result/result_state.hpp"
+#include "tests/support/explore/explore.hpp"
+
+#include <gtest/gtest.h>
+
+namespace millpool {
+namespace {
+
+using explore::check;
+using explore::fault;
+
+class counting final : public continuation {
+ public:
+  void run() noexcept override { ++runs; }
+  int runs = 0;
+};
+
+// A producer, a thread that waits, and one that attaches a continuation.
+struct wait_and_attach {
+  static constexpr unsigned threads = 3;
+
+  void thread(unsigned which) {
+    if (which == 0) {
+      value = 1;
+      word.publish();
+      check(word.is_ready(), "what was published stays so");
+    } else if (which == 1) {
+      check(word.wait(this, steady(), no_deadline), "a wait without a limit ends with the result");
+      check(value == 1, "who has waited sees the result");
+    } else if (!word.attach(&next)) {
+      check(value == 1, "attach() says that the result is there when it is");
+      next.run();
+    }
+  }
+  void end() { check(next.runs == 1, "the continuation runs exactly once"); }
+
+  publication word;
+  counting next;
+  int value = 0;
+};
+
+TEST(PublicationModel, EveryWaiterWakesAndTheContinuationRunsOnce) {
+  explore::expect_holds<wait_and_attach>();
+}
+
+// Two threads wait, one of them not for ever.
+struct a_wait_with_a_limit {
+  static constexpr unsigned threads = 3;
+
+  void thread(unsigned which) {
+    if (which == 0) {
+      value = 1;
+      word.publish();
+    } else if (which == 1) {
+      check(word.wait(this, time, no_deadline), "the patient one gets the result");
+      check(value == 1, "who has waited sees the result");
+    } else {
+      const time_point until = time.now() + std::chrono::seconds{1};
+      const bool ready = word.wait(this, time, until);
+      check(ready || time.now() >= until, "no wait gives up before its limit");
+      check(!ready || value == 1, "who was told that it is there sees it");
+    }
+  }
+  void end() { check(word.is_ready(), "published"); }
+
+  explore::virtual_clock time;
+  publication word;
+  int value = 0;
+};
+
+TEST(PublicationModel, AWaitThatGivesUpTakesNoWakeFromAnother) {
+  explore::expect_holds<a_wait_with_a_limit>();
+}
+
+// The last reference goes with whoever is last, and only then.
+struct counted_state final : completion {
+  explicit counted_state(int* deaths) : deaths_{deaths} {}
+  ~counted_state() override { ++*deaths_; }
+  void fail(std::exception_ptr) noexcept override {}
+  void complete(task_state) noexcept override { word.publish(); }
+  publication word;
+  int* deaths_;
+};
+
+struct shared_by_three {
+  static constexpr unsigned threads = 3;
+
+  void thread(unsigned which) {
+    completion_ref<counted_state> mine = std::move(held[which]);
+    if (which == 0) {
+      mine->complete(task_state::succeeded);
+    } else if (which == 1) {
+      mine->word.wait(this, steady(), no_deadline);
+    } else {
+      const completion_ref<counted_state> another = mine;
+      check(deaths == 0, "what is referred to lives");
+    }
+  }
+  void end() { check(deaths == 1, "it dies once, with its last reference"); }
+
+  int deaths = 0;
+  completion_ref<counted_state> first{new counted_state{&deaths}};
+  completion_ref<counted_state> held[3] = {first, first, std::move(first)};
+};
+
+TEST(PublicationModel, TheStateDiesOnceWithItsLastReference) {
+  explore::expect_holds<shared_by_three>();
+}
+
+TEST(PublicationModel, CatchesAWakeThatWakesNobody) {
+  explore::expect_caught<wait_and_attach>(fault::futex_wakes_nobody);
+  explore::expect_caught<a_wait_with_a_limit>(fault::futex_wakes_nobody);
+}
+TEST(PublicationModel, CatchesAnRmwThatIsALoadAndAStore) {
+  explore::expect_caught<wait_and_attach>(fault::rmw_is_load_and_store);
+  explore::expect_caught<shared_by_three>(fault::rmw_is_load_and_store);
+}
+
+}  // namespace
+}  // namespace millpool

@@ -1,0 +1,191 @@
+// Does the whole pool keep its promises when every interleaving of a few tasks is tried?
+#include "millpool/pool/worker_pool.hpp"
+#include "millpool/sync/parker.hpp"
+#include "tests/support/explore/explore.hpp"
+
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <thread>
+#include <utility>
+
+namespace millpool {
+namespace {
+
+using explore::check;
+using explore::fault;
+
+// A whole pool is large: a schedule of it costs ten of another model's.
+const explore::settings fewer{.schedules = static_cast<std::size_t>(test::scaled(15'000))};
+
+/// A pool whose workers are threads of the run.
+std::unique_ptr<worker_pool> explored_pool(std::size_t workers, std::size_t capacity,
+                                           const clock& time) {
+  return std::make_unique<worker_pool>(
+      pool_options{.min_workers = workers,
+                   .max_workers = workers,
+                   .queue_capacity = capacity,
+                   .max_compensation = 1,
+                   .start_thread =
+                       [](std::function<void()> body) {
+                         explore::start(std::move(body));
+                         return std::thread{};  // the explorer joins it
+                       },
+                   .time = &time});
+}
+
+// Two submitters share a pool; when all has run it is closed, and every worker ends.
+template <std::size_t workers, std::size_t capacity>
+struct two_submitters {
+  static constexpr unsigned threads = 1;
+
+  void thread(unsigned) {
+    pool = explored_pool(workers, capacity, time);
+    explore::start([this] {
+      check(pool->post([this] { ran.fetch_add(1); }).has_value(), "an open pool accepts");
+      other_is_done.unpark();
+    });
+    check(pool->post([this] { ran.fetch_add(1); }).has_value(), "an open pool accepts");
+    other_is_done.park();
+    pool->wait_idle();
+    check(ran.load() == 2, "wait_idle() returns when every task has ended");
+    pool->close();
+    check(!pool->post([] {}).has_value(), "a closed pool refuses");
+  }
+  void end() {
+    const shutdown_report report = pool->shutdown();
+    check(report.tasks.accepted == 2 && report.tasks.inside() == 0, "P1: the account is even");
+  }
+
+  explore::virtual_clock time;
+  std::unique_ptr<worker_pool> pool;
+  parker other_is_done;
+  atomic<unsigned> ran{0};
+};
+
+TEST(WorkerPoolModel, P6_EveryTaskRunsWithOneWorkerAndOnePlace) {
+  explore::expect_holds<two_submitters<1, 1>>(fewer);
+}
+TEST(WorkerPoolModel, P6_EveryTaskRunsWithTwoWorkers) {
+  explore::expect_holds<two_submitters<2, 2>>(fewer);
+}
+TEST(WorkerPoolModel, CatchesAWakeThatWakesNobody) {
+  explore::expect_caught<two_submitters<1, 1>>(fault::futex_wakes_nobody);
+}
+
+// A task submits another to its own full pool of one worker, and waits for it.
+struct a_task_waits_for_a_task {
+  static constexpr unsigned threads = 1;
+
+  void thread(unsigned) {
+    pool = explored_pool(1, 1, time);
+    auto outer = pool->submit([this] {
+      auto inner = pool->submit([] { return 1; });
+      return inner.get() + 1;
+    });
+    check(outer.get() == 2, "P5: a worker that waits for its own pool is helped");
+    pool->close();
+  }
+  void end() { check(pool->shutdown().tasks.accepted == 2, "P1: two tasks were accepted"); }
+
+  explore::virtual_clock time;
+  std::unique_ptr<worker_pool> pool;
+};
+
+TEST(WorkerPoolModel, P5_ATaskMayWaitForATaskOfItsOwnPool) {
+  explore::expect_holds<a_task_waits_for_a_task>(fewer);
+}
+
+// A pool is closed while somebody submits: what was accepted runs, what was not is refused.
+struct close_while_submitting {
+  static constexpr unsigned threads = 1;
+
+  void thread(unsigned) {
+    pool = explored_pool(1, 1, time);
+    explore::start([this] {
+      for (int i = 0; i < 2; ++i) accepted += pool->post([this] { ran.fetch_add(1); }).has_value();
+    });
+    pool->close();
+  }
+  void end() {
+    const shutdown_report report = pool->shutdown();
+    check(report.tasks.accepted == accepted, "P1: what was accepted is counted, once");
+    check(ran.load() == accepted, "P4: what was accepted runs, what was refused does not");
+  }
+
+  explore::virtual_clock time;
+  std::unique_ptr<worker_pool> pool;
+  std::uint64_t accepted = 0;
+  atomic<std::uint64_t> ran{0};
+};
+
+TEST(WorkerPoolModel, P4_WhatWasAcceptedBeforeTheCloseRuns) {
+  explore::expect_holds<close_while_submitting>(fewer);
+}
+
+// The cancel step comes at any moment: each task either has run or ends as cancelled, and none starts
+// after the step has returned.
+struct cancel_at_any_moment {
+  static constexpr unsigned threads = 1;
+
+  void thread(unsigned) {
+    pool = explored_pool(1, 2, time);
+    for (int i = 0; i < 2; ++i) {
+      check(pool->post([this] {
+                  check(!over, "P4: after the cancel step no task starts");
+                  ran.fetch_add(1);
+                })
+                .has_value(),
+            "an open pool accepts");
+    }
+    check(pool->cancel(), "without a limit, cancel() waits until nothing runs");
+    over = true;
+  }
+  void end() {
+    const ledger tasks = pool->shutdown().tasks;
+    check(tasks.accepted == 2 && tasks.inside() == 0, "P1: the account is even");
+    check(tasks.succeeded == ran.load(), "P1: what ran has succeeded");
+  }
+
+  explore::virtual_clock time;
+  std::unique_ptr<worker_pool> pool;
+  bool over = false;
+  atomic<std::uint64_t> ran{0};
+};
+
+TEST(WorkerPoolModel, P4_AfterTheCancelStepNoTaskStarts) {
+  explore::expect_holds<cancel_at_any_moment>(fewer);
+}
+
+// A task pauses its pool: what it submits after that waits for the resume, whatever another worker was
+// about to do.
+struct a_task_pauses_its_pool {
+  static constexpr unsigned threads = 1;
+
+  void thread(unsigned) {
+    pool = explored_pool(2, 1, time);
+    pool->submit([this] {
+          pool->pause();
+          check(pool->try_post([this] { check(!paused, "no task starts between pause and resume"); })
+                    .has_value(),
+                "a paused pool accepts");
+        })
+        .get();
+    paused = false;
+    pool->resume();
+    pool->wait_idle();
+    pool->close();
+  }
+  void end() { check(pool->shutdown().tasks.succeeded == 2, "P1: the account is even"); }
+
+  explore::virtual_clock time;
+  std::unique_ptr<worker_pool> pool;
+  bool paused = true;
+};
+
+TEST(WorkerPoolModel, APauseHoldsBackWhatComesAfterIt) {
+  explore::expect_holds<a_task_pauses_its_pool>(fewer);
+}
+
+}  // namespace
+}  // namespace millpool

@@ -1,0 +1,231 @@
+// result_channel: every accepted task gives one result, in the order in which they end.
+#include "millpool/result/result_channel.hpp"
+
+#include "millpool/base/manual_clock.hpp"
+#include "millpool/pool/worker_pool.hpp"
+#include "tests/support/counted.hpp"
+#include "tests/support/gate.hpp"
+#include "tests/support/run_together.hpp"
+#include "tests/support/scaled.hpp"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <memory>
+#include <stdexcept>
+#include <thread>
+#include <vector>
+
+namespace millpool {
+namespace {
+
+using namespace std::chrono_literals;
+
+struct ResultChannel : testing::Test {
+  test::census people;  // outlives the pool, whose worker may be the last to let go of a result
+  worker_pool pool{{.min_workers = 2, .max_workers = 2}};
+};
+
+TEST_F(ResultChannel, RefusesACapacityOfZero) {
+  EXPECT_THROW(result_channel<int>{0}, std::invalid_argument);
+}
+
+TEST_F(ResultChannel, GivesResultsInTheOrderInWhichTasksEnd) {
+  result_channel<int> results{2};
+  test::gate open;
+  ASSERT_TRUE(results.submit(pool, [&] {
+    open.pass();
+    return 1;
+  }));
+  ASSERT_TRUE(results.submit(pool, [] { return 2; }));
+  EXPECT_EQ(results.pop()->value(), 2);
+  EXPECT_FALSE(results.try_pop().has_value());
+  open.open();
+  EXPECT_EQ(results.pop()->value(), 1);
+}
+
+TEST_F(ResultChannel, GivesAResultHoweverATaskEnded) {
+  result_channel<int> results{3};
+  std::stop_source stop;
+  stop.request_stop();
+  ASSERT_TRUE(results.submit(pool, []() -> int { throw std::out_of_range{"x"}; }));
+  ASSERT_TRUE(results.submit(pool, {.stop_token = stop.get_token()}, [] { return 1; }));
+  ASSERT_TRUE(results.submit(pool, [] { return 2; }));
+  results.close();
+  std::vector<task_state> ends;
+  for (const auto& each : results) ends.push_back(each.state());
+  std::ranges::sort(ends);
+  EXPECT_EQ(ends, (std::vector{task_state::succeeded, task_state::failed, task_state::cancelled}));
+}
+
+TEST_F(ResultChannel, HoldsNoMoreThanItsCapacity) {
+  result_channel<int> results{2};
+  for (int i = 0; i < 2; ++i) ASSERT_TRUE(results.try_submit(pool, {}, [] { return 1; }));
+  EXPECT_EQ(results.outstanding(), 2u);
+  EXPECT_EQ(results.try_submit(pool, {}, [] { return 1; }).error(), submit_errc::full);
+  EXPECT_TRUE(results.pop().has_value());
+  EXPECT_TRUE(results.try_submit(pool, {}, [] { return 1; }).has_value());
+}
+
+TEST_F(ResultChannel, MakesSubmitWaitForTheReader) {
+  result_channel<int> results{1};
+  std::jthread reader{[&] {
+    int sum = 0;
+    for (auto& each : results) sum += each.value();
+    EXPECT_EQ(sum, 99 * 100 / 2);
+  }};
+  for (int i = 0; i < 100; ++i) ASSERT_TRUE(results.submit(pool, [i] { return i; }));
+  results.close();
+}
+
+TEST_F(ResultChannel, IsNotTakenUpByWhatThePoolRefused) {
+  worker_pool closed{{.min_workers = 1, .max_workers = 1}};
+  closed.close();
+  result_channel<int> results{2};
+  for (int i = 0; i < 10; ++i) {
+    EXPECT_EQ(results.try_submit(closed, {}, [] { return 1; }).error(), submit_errc::closed);
+  }
+  EXPECT_EQ(results.outstanding(), 0u);
+  ASSERT_TRUE(results.try_submit(pool, {}, [] { return 5; }));
+  EXPECT_EQ(results.pop()->value(), 5);
+}
+
+TEST_F(ResultChannel, RefusesOnceClosedAndGivesWhatIsUnderWay) {
+  result_channel<int> results{2};
+  test::gate open;
+  ASSERT_TRUE(results.submit(pool, [&] {
+    open.pass();
+    return 1;
+  }));
+  results.close();
+  EXPECT_TRUE(results.is_closed());
+  EXPECT_EQ(results.submit(pool, [] { return 2; }).error(), submit_errc::closed);
+  open.open();
+  EXPECT_EQ(results.pop()->value(), 1);
+  EXPECT_FALSE(results.pop().has_value());
+}
+
+TEST_F(ResultChannel, CloseReleasesReadersAndSubmitters) {
+  result_channel<int> results{1};
+  result_channel<int> empty{1};
+  ASSERT_TRUE(results.submit(pool, [] { return 1; }));
+  std::jthread submitter{
+      [&] { EXPECT_EQ(results.submit(pool, [] { return 2; }).error(), submit_errc::closed); }};
+  std::jthread reader{[&] { EXPECT_FALSE(empty.pop().has_value()); }};
+  results.close();
+  empty.close();
+}
+
+TEST_F(ResultChannel, GivesUpAPopAtItsDeadlineInItsOwnTime) {
+  manual_clock time;
+  result_channel<int> results{1, time};
+  EXPECT_FALSE(results.pop_for(0ns).has_value());
+  const time_point until = time.now() + 1h;
+  std::jthread mover{[&] { time.advance(1h); }};
+  EXPECT_FALSE(results.pop_until(until).has_value());
+  EXPECT_GE(time.now(), until);
+}
+
+TEST_F(ResultChannel, MayGoWhileItsTasksAreUnderWay) {
+  test::gate open;
+  {
+    result_channel<test::counted> results{2};
+    for (int i = 0; i < 2; ++i) {
+      ASSERT_TRUE(results.submit(pool, [&] {
+        open.pass();
+        return test::counted{people, 1};
+      }));
+    }
+  }
+  open.open();
+  pool.wait_idle();
+  pool.shutdown();
+  EXPECT_EQ(people.births, people.deaths);
+}
+
+TEST_F(ResultChannel, GivesTheExceptionOfAMoveThatThrewOnItsWayIn) {
+  result_channel<test::counted> results{1};
+  for (int move = 0; move < 2; ++move) {
+    // The first move takes the value out of the task, the next ones into the channel.
+    ASSERT_TRUE(results.submit(pool, [&] {
+      test::counted made{people, 3};
+      people.moves_until_throw = 1 + move;
+      return test::counted{std::move(made)};
+    }));
+    auto ended = results.pop();
+    ASSERT_TRUE(ended.has_value());
+    EXPECT_EQ(ended->state(), task_state::failed);
+    EXPECT_THROW(ended->value(), test::move_failed);
+  }
+  EXPECT_EQ(results.outstanding(), 0u);
+}
+
+TEST_F(ResultChannel, LosesOneValueWhenItsMoveThrowsOnTheWayOutAndGoesOn) {
+  {
+    result_channel<test::counted> results{1};
+    ASSERT_TRUE(results.submit(pool, [&] { return test::counted{people, 3}; }));
+    pool.wait_idle();
+    people.moves_until_throw = 0;
+    EXPECT_THROW((void)results.pop(), test::move_failed);
+    EXPECT_EQ(people.alive(), 0);
+    ASSERT_TRUE(results.submit(pool, [&] { return test::counted{people, 4}; }));
+    EXPECT_EQ(results.pop()->value().number(), 4);
+  }
+  EXPECT_EQ(people.alive(), 0);
+}
+
+TEST_F(ResultChannel, GivesNothingForATaskWhoseOwnMoveThrewAtItsSubmission) {
+  result_channel<int> results{1};
+  auto task = [one = test::counted{people, 3}] { return one.number(); };
+  people.moves_until_throw = 0;
+  EXPECT_THROW((void)results.submit(pool, std::move(task)), test::move_failed);
+  EXPECT_EQ(results.outstanding(), 0u);
+}
+
+TEST_F(ResultChannel, P5_MayBeFilledAndReadByAWorkerOfThePoolItself) {
+  worker_pool one{{.min_workers = 1, .max_workers = 1, .queue_capacity = 1}};
+  const int sum = one.submit([&] {
+                       result_channel<int> results{4};
+                       for (int i = 0; i < 4; ++i) (void)results.submit(one, [i] { return i; });
+                       int total = 0;
+                       for (int i = 0; i < 4; ++i) total += results.pop()->value();
+                       return total;
+                     })
+                      .get();
+  EXPECT_EQ(sum, 6);
+}
+
+template <class Stream>
+void conserves(std::size_t capacity) {
+  worker_pool pool{
+      {.min_workers = 2, .max_workers = 2, .queue_capacity = 2, .when_full = full_policy::reject}};
+  Stream results{capacity};
+  const int each = test::scaled(5'000);
+  std::atomic<int> accepted{0};
+  std::atomic<int> read{0};
+  std::atomic<int> producing{2};
+  test::run_together(4, [&](int self) {
+    if (self < 2) {
+      for (int i = 0; i < each; ++i) {
+        if (results.submit(pool, [] { return std::make_unique<int>(1); })) ++accepted;
+      }
+      if (--producing == 0) results.close();
+    } else {
+      while (auto one = results.pop()) read += *std::move(*one).value();
+    }
+  });
+  EXPECT_EQ(read, accepted);
+  EXPECT_EQ(results.outstanding(), 0u);
+}
+
+TEST_F(ResultChannel, Stress_P1_EveryAcceptedTaskGivesOneResult) {
+  conserves<result_channel<std::unique_ptr<int>>>(1);
+  conserves<result_channel<std::unique_ptr<int>>>(4);
+}
+TEST(OrderedStream, Stress_P1_EveryAcceptedTaskGivesOneResult) {
+  conserves<ordered_stream<std::unique_ptr<int>>>(1);
+  conserves<ordered_stream<std::unique_ptr<int>>>(4);
+}
+
+}  // namespace
+}  // namespace millpool

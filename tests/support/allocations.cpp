@@ -1,0 +1,51 @@
+#include "tests/support/allocations.hpp"
+
+#include <atomic>
+#include <cstdlib>
+#include <new>
+
+// The array and nothrow forms of the standard library end in these.
+
+namespace {
+
+thread_local std::uint64_t allocations = 0;
+std::atomic<std::uint64_t> all_allocations{0};
+std::atomic<std::uint64_t> all_releases{0};
+
+// Both relaxed: read when the threads of interest are gone, or for a difference of one thread's own.
+void* counted(void* memory) {
+  if (memory == nullptr) throw std::bad_alloc{};
+  ++allocations;
+  all_allocations.fetch_add(1, std::memory_order_relaxed);
+  return memory;
+}
+
+void release(void* memory) noexcept {
+  if (memory == nullptr) return;
+  all_releases.fetch_add(1, std::memory_order_relaxed);
+  std::free(memory);  // NOLINT
+}
+
+}  // namespace
+
+std::uint64_t millpool::test::allocations_of_this_thread() noexcept { return allocations; }
+
+std::uint64_t millpool::test::allocations_of_all_threads() noexcept { return all_allocations; }
+
+std::int64_t millpool::test::live_allocations() noexcept {
+  return static_cast<std::int64_t>(all_allocations - all_releases);
+}
+
+void* operator new(std::size_t bytes) {
+  return counted(std::malloc(bytes == 0 ? 1 : bytes));  // NOLINT
+}
+
+void* operator new(std::size_t bytes, std::align_val_t alignment) {
+  const auto align = static_cast<std::size_t>(alignment);
+  return counted(std::aligned_alloc(align, (bytes + align - 1) / align * align));  // NOLINT
+}
+
+void operator delete(void* memory) noexcept { release(memory); }
+void operator delete(void* memory, std::size_t) noexcept { release(memory); }
+void operator delete(void* memory, std::align_val_t) noexcept { release(memory); }
+void operator delete(void* memory, std::size_t, std::align_val_t) noexcept { release(memory); }

@@ -1,0 +1,370 @@
+#include "tests/support/explore/scheduler.hpp"
+
+#include "millpool/base/assert.hpp"
+#include "millpool/sync/thread_host.hpp"
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <exception>
+#include <linux/futex.h>
+#include <memory>
+#include <sched.h>
+#include <sys/syscall.h>
+#include <thread>
+#include <unistd.h>
+#include <utility>
+
+namespace millpool::explore {
+namespace {
+
+/// What one thread waits for and another gives.
+class turn {
+ public:
+  void give() noexcept {
+    given_.store(1);
+    syscall(SYS_futex, &given_, FUTEX_WAKE_PRIVATE, 1, nullptr, nullptr, 0);
+  }
+  void take() noexcept {
+    while (given_.exchange(0) == 0) {
+      syscall(SYS_futex, &given_, FUTEX_WAIT_PRIVATE, 0, nullptr, nullptr, 0);
+    }
+  }
+
+ private:
+  std::atomic<std::uint32_t> given_{0};
+};
+
+class scene;
+
+/// A real thread, which plays one actor's part in one run after the other.
+struct player {
+  explicit player() : thread{[this] { play(); }} {}
+  void play() noexcept;
+
+  turn mine;
+  scene* in = nullptr;  // null: to end
+  unsigned part = 0;
+  std::thread thread;
+};
+
+/// The players that are free. All on one CPU: only one of them ever has something to do.
+class company {
+ public:
+  company() {
+    cpu_set_t here;
+    CPU_ZERO(&here);
+    CPU_SET(static_cast<unsigned>(sched_getcpu()), &here);
+    sched_setaffinity(0, sizeof here, &here);
+  }
+  ~company() {
+    for (const auto& each : free_) {
+      each->in = nullptr;
+      each->mine.give();
+      each->thread.join();
+    }
+  }
+  company(const company&) = delete;
+  company& operator=(const company&) = delete;
+
+  std::unique_ptr<player> hire() {
+    if (free_.empty()) return std::make_unique<player>();
+    auto hired = std::move(free_.back());
+    free_.pop_back();
+    return hired;
+  }
+  void release(std::unique_ptr<player> each) { free_.push_back(std::move(each)); }
+
+ private:
+  std::vector<std::unique_ptr<player>> free_;
+};
+
+constexpr std::size_t actors_max = 8;
+
+struct actor {
+  enum class state : std::uint8_t { ready, asleep, awaits_lock, ended };
+  state is = state::ready;
+  const void* object = nullptr;  // what it waits for
+  time_point until = no_deadline;
+  wake_reason reason = wake_reason::woken;
+  std::function<void()> body;
+  std::unique_ptr<player> by;
+};
+
+/// One run. Everything is touched by the one thread that has the turn, so nothing is locked.
+class scene {
+ public:
+  scene(decider& decide, const run_settings& settings) : decide_{decide}, settings_{settings} {}
+
+  void add(company& from, std::function<void()> body) {
+    MILLPOOL_ASSERT(count_ < actors_max, "a model has few threads");
+    actor& fresh = actors_[count_];
+    fresh.body = std::move(body);
+    fresh.by = from.hire();
+    fresh.by->in = this;
+    fresh.by->part = count_++;
+  }
+
+  // Returns what went wrong.
+  std::optional<std::string> perform() {
+    hand_over(nobody);
+    main_.take();
+    return failure_;
+  }
+  void release_all(company& to) {
+    for (unsigned i = 0; i < count_; ++i) to.release(std::move(actors_[i].by));
+  }
+  void leave_all_behind() {
+    for (unsigned i = 0; i < count_; ++i) actors_[i].by.release()->thread.detach();
+  }
+
+  void play(unsigned part) noexcept {
+    try {
+      actors_[part].body();
+      actors_[part].body = nullptr;
+    } catch (const std::exception& thrown) {
+      fail(part, std::string{"an exception left the thread: "} + thrown.what());
+    } catch (...) {
+      fail(part, "an exception left the thread");
+    }
+    tell(part, "ends", nullptr);
+    actors_[part].is = actor::state::ended;
+    hand_over(part);
+  }
+
+  void step(unsigned self, const char* operation, const void* object) noexcept {
+    if (++steps_ > settings_.steps_max) fail(self, "it does not end: too many operations");
+    hand_over(self);
+    tell(self, operation, object);
+  }
+
+  wake_reason sleep(unsigned self, const void* object, time_point until,
+                    actor::state how) noexcept {
+    actor& me = actors_[self];
+    me.is = how;
+    me.object = object;
+    me.until = until;
+    me.reason = wake_reason::woken;
+    hand_over(self);
+    if (me.reason != wake_reason::woken) {
+      tell(self, me.reason == wake_reason::time ? "its time is up" : "wakes for no reason", object);
+    }
+    return me.reason;
+  }
+
+  void wake(const void* object, std::size_t count) noexcept {
+    std::array<decider::option, actors_max> asleep;
+    std::size_t found = 0;
+    for (unsigned i = 0; i < count_; ++i) {
+      if (waits_for(i, object)) asleep[found++] = {.thread = i, .costs = false, .sleeping = false};
+    }
+    for (; found > 0 && count > 0; --count) {
+      const std::size_t chosen = found <= count ? 0 : pick({asleep.data(), found});
+      actors_[asleep[chosen].thread].is = actor::state::ready;
+      asleep[chosen] = asleep[--found];
+    }
+  }
+
+  [[noreturn]] void fail(unsigned self, std::string why) noexcept {
+    tell(self, why.c_str(), nullptr);
+    failure_ = "thread " + std::to_string(self) + ": " + std::move(why);
+    main_.give();
+    turn never;
+    for (;;) never.take();
+  }
+
+  void tell(unsigned self, const char* operation, const void* object) noexcept {
+    if (settings_.story == nullptr) return;
+    std::string line = "  thread " + std::to_string(self) + ": " + operation;
+    if (object != nullptr) {
+      auto at = std::ranges::find(named_, object);
+      if (at == named_.end()) at = named_.insert(named_.end(), object);
+      line += " #" + std::to_string(at - named_.begin() + 1);
+    }
+    settings_.story->push_back(std::move(line));
+  }
+
+  [[nodiscard]] fault planted() const noexcept { return settings_.planted; }
+  time_point now{std::chrono::hours{1}};
+
+ private:
+  static constexpr unsigned nobody = actors_max;
+
+  [[nodiscard]] bool waits_for(unsigned i, const void* object) const noexcept {
+    const actor& each = actors_[i];
+    return (each.is == actor::state::asleep || each.is == actor::state::awaits_lock) &&
+           each.object == object;
+  }
+
+  std::size_t pick(std::span<const decider::option> options) noexcept {
+    return options.size() == 1 ? 0 : decide_.decide(options);
+  }
+
+  // Lets the one go on whom the decider names; returns when it is `self`'s turn again, or never if
+  // `self` has ended. `nobody`: the run begins, and this returns at once.
+  void hand_over(unsigned self) noexcept {
+    std::array<decider::option, actors_max> options;
+    std::size_t found = 0;
+    const bool can_go_on = self != nobody && actors_[self].is == actor::state::ready;
+    if (can_go_on) options[found++] = {.thread = self, .costs = false, .sleeping = false};
+    for (unsigned i = 0; i < count_; ++i) {
+      if (i != self && actors_[i].is == actor::state::ready) {
+        options[found++] = {.thread = i, .costs = can_go_on, .sleeping = false};
+      }
+    }
+    found = add_sleepers(options, found);
+    if (found == 0) {
+      if (const char* stuck = who_is_stuck()) fail(self, stuck);
+      return main_.give();
+    }
+    const decider::option& chosen = options[pick({options.data(), found})];
+    actor& next = actors_[chosen.thread];
+    if (chosen.sleeping) {
+      const bool timed = next.until != no_deadline;
+      next.reason = timed ? wake_reason::time : wake_reason::early;
+      if (timed) now = std::max(now, next.until);
+      if (!timed) ++early_wakes_;
+      next.is = actor::state::ready;
+    }
+    if (chosen.thread == self) return;
+    const bool over = self == nobody || actors_[self].is == actor::state::ended;
+    player* const by = self == nobody ? nullptr : actors_[self].by.get();
+    next.by->mine.give();
+    if (!over) by->mine.take();  // if over, the scene may be gone by now
+  }
+
+  std::size_t add_sleepers(std::array<decider::option, actors_max>& options,
+                           std::size_t found) const noexcept {
+    if (found > 0) {  // others could go on: waking one early is a choice that costs
+      for (unsigned i = 0; i < count_; ++i) {
+        if (actors_[i].is != actor::state::asleep) continue;
+        if (actors_[i].until == no_deadline && early_wakes_ == settings_.early_wakes) continue;
+        options[found++] = {.thread = i, .costs = true, .sleeping = true};
+      }
+      return found;
+    }
+    time_point first = no_deadline;  // all sleep: time passes until the first limit
+    for (unsigned i = 0; i < count_; ++i) {
+      if (actors_[i].is == actor::state::asleep) first = std::min(first, actors_[i].until);
+    }
+    for (unsigned i = 0; i < count_ && first != no_deadline; ++i) {
+      if (actors_[i].is == actor::state::asleep && actors_[i].until == first) {
+        options[found++] = {.thread = i, .costs = false, .sleeping = true};
+      }
+    }
+    return found;
+  }
+
+  [[nodiscard]] const char* who_is_stuck() noexcept {
+    bool stuck = false;
+    for (unsigned i = 0; i < count_; ++i) {
+      if (actors_[i].is == actor::state::ended) continue;
+      stuck = true;
+      tell(i,
+           actors_[i].is == actor::state::asleep ? "sleeps for ever on" : "waits for ever for lock",
+           actors_[i].object);
+    }
+    return stuck ? "nobody can go on, and not all have ended: a lost wake-up, or a deadlock"
+                 : nullptr;
+  }
+
+  decider& decide_;
+  const run_settings settings_;
+  std::array<actor, actors_max> actors_;
+  unsigned count_ = 0;
+  std::size_t steps_ = 0;
+  unsigned early_wakes_ = 0;
+  turn main_;
+  std::optional<std::string> failure_;
+  std::vector<const void*> named_;
+};
+
+struct role {
+  scene* in = nullptr;
+  unsigned part = 0;
+};
+thread_local role self;
+
+company& everybody() {
+  static company the_company;
+  return the_company;
+}
+
+void player::play() noexcept {
+  for (;;) {
+    mine.take();
+    if (in == nullptr) return;
+    self = {in, part};
+    in->play(part);
+    install_thread_host(nullptr);
+  }
+}
+
+}  // namespace
+
+std::optional<std::string> run(std::vector<std::function<void()>> threads, decider& decide,
+                               const run_settings& settings) {
+  company& from = everybody();
+  auto on = std::make_unique<scene>(decide, settings);
+  for (auto& body : threads) on->add(from, std::move(body));
+  auto failure = on->perform();
+  if (failure) {
+    on->leave_all_behind();
+    (void)on.release();  // its threads stand in it for ever
+  } else {
+    on->release_all(from);
+  }
+  return failure;
+}
+
+void check(bool holds, const std::string& claim) {
+  if (holds) return;
+  if (self.in != nullptr) self.in->fail(self.part, "this does not hold: " + claim);
+  throw std::logic_error{"at the end: this does not hold: " + claim};
+}
+
+void start(std::function<void()> body) {
+  MILLPOOL_ASSERT(self.in != nullptr, "only a thread of a run starts another");
+  self.in->add(everybody(), std::move(body));
+}
+
+time_point virtual_clock::now() const noexcept {
+  return self.in != nullptr ? self.in->now : time_point{std::chrono::hours{1}};
+}
+
+void advance(duration by) { self.in->now += by; }
+
+void step(const char* operation, const void* object) noexcept {
+  if (self.in != nullptr) self.in->step(self.part, operation, object);
+}
+
+void note(const char* operation, const void* object) noexcept {
+  if (self.in != nullptr) self.in->tell(self.part, operation, object);
+}
+
+bool planted(fault which) noexcept { return self.in != nullptr && self.in->planted() == which; }
+
+wake_reason sleep_on(const char* operation, const void* object, time_point until) noexcept {
+  MILLPOOL_ASSERT(self.in != nullptr, "outside a run there is nobody to wake a sleeper");
+  note(operation, object);
+  return self.in->sleep(self.part, object, until, actor::state::asleep);
+}
+
+void wait_for_lock(const void* object) noexcept {
+  MILLPOOL_ASSERT(self.in != nullptr, "outside a run there is nobody to unlock");
+  (void)self.in->sleep(self.part, object, no_deadline, actor::state::awaits_lock);
+}
+
+void wake(const void* object, std::size_t count) noexcept {
+  if (self.in != nullptr) self.in->wake(object, count);
+}
+
+}  // namespace millpool::explore
+
+// In the place of src/base/assert.cpp: in a run, a broken precondition is a finding like any other.
+void millpool::assertion_failed(const char* rule, const char* sentence, const char* file,
+                                int line) noexcept {
+  millpool::explore::check(
+      false, std::string{sentence} + " (" + rule + ", " + file + ':' + std::to_string(line) + ')');
+  std::abort();
+}
