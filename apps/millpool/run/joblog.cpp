@@ -1,0 +1,65 @@
+#include "apps/millpool/run/joblog.hpp"
+
+#include "apps/millpool/run/joblog_format.hpp"
+#include "apps/support/io.hpp"
+
+#include <cerrno>
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <utility>
+
+namespace millpool::run {
+
+std::expected<joblog, std::string> joblog::open(std::string path, start how) {
+  const auto failed = [&](std::string_view what) {
+    return std::unexpected(std::string(what) + " joblog " + path + ": " +
+                           app::last_error().message());
+  };
+  app::unique_fd fd;
+  if (path == "-") {
+    fd.reset(::fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3));
+  } else {
+    // Truncated below, once no other run holds it.
+    fd.reset(::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666));
+  }
+  if (!fd) return failed("cannot write");
+  if (path != "-" && ::flock(fd.get(), LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
+    return std::unexpected("joblog " + path + " is in use by another run");
+  }
+  struct stat status {};
+  ::fstat(fd.get(), &status);
+  if (how == start::overwrite && S_ISREG(status.st_mode) && path != "-") {
+    if (::ftruncate(fd.get(), 0) != 0) return failed("cannot empty");
+    status.st_size = 0;
+  }
+  joblog log{std::move(path), std::move(fd)};
+  if (how == start::overwrite || status.st_size == 0) {
+    if (const auto error = log.write(joblog_header)) {
+      return std::unexpected("cannot write joblog " + log.path_ + ": " + error.message());
+    }
+  }
+  return log;
+}
+
+std::error_code joblog::write(std::string_view line) {
+  for (;;) {
+    const ssize_t written = ::write(fd_.get(), line.data(), line.size());
+    if (written == static_cast<ssize_t>(line.size())) return {};
+    if (written < 0) {
+      if (errno == EINTR) continue;
+      return app::last_error();
+    }
+    // Half a line went out. A pipe takes the rest later; on a full disk the next write says why, and the
+    // half line is taken back.
+    const auto error = app::write_all(fd_.get(), line.substr(static_cast<std::size_t>(written)));
+    if (error) {
+      const off_t end = ::lseek(fd_.get(), 0, SEEK_END);
+      if (end >= written) static_cast<void>(::ftruncate(fd_.get(), end - written));
+    }
+    return error;
+  }
+}
+
+}  // namespace millpool::run

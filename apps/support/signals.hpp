@@ -1,0 +1,34 @@
+#pragma once
+
+#include "apps/support/unique_fd.hpp"
+
+#include <initializer_list>
+#include <optional>
+#include <signal.h>
+
+namespace millpool::app {
+
+/// Turns signals into readable events: they interrupt nothing, and one place decides what they mean.
+///
+/// Construct it in main before any thread starts, so that every thread inherits the blocked mask. A
+/// SIGPIPE is switched off in the whole process: a write says EPIPE instead.
+class signal_events {
+ public:
+  explicit signal_events(std::initializer_list<int> signals);
+  signal_events(const signal_events&) = delete;
+  signal_events& operator=(const signal_events&) = delete;
+  ~signal_events();
+
+  /// Readable while a signal waits.
+  [[nodiscard]] int fd() const noexcept { return fd_.get(); }
+  /// The next signal that waits. Never waits itself.
+  [[nodiscard]] std::optional<int> next() noexcept;
+  /// The mask that the process was started with: children get it back.
+  [[nodiscard]] const sigset_t& original_mask() const noexcept { return original_mask_; }
+
+ private:
+  sigset_t original_mask_{};
+  unique_fd fd_;
+};
+
+}  // namespace millpool::app
