@@ -166,9 +166,10 @@ struct a_task_pauses_its_pool {
     pool = explored_pool(2, 1, time);
     pool->submit([this] {
           pool->pause();
-          check(pool->try_post([this] { check(!paused, "no task starts between pause and resume"); })
-                    .has_value(),
-                "a paused pool accepts");
+          check(
+              pool->try_post([this] { check(!paused, "no task starts between pause and resume"); })
+                  .has_value(),
+              "a paused pool accepts");
         })
         .get();
     paused = false;

@@ -235,7 +235,8 @@ template <class T>
 std::optional<T> task_channel<T>::pop() {
   unique_lock lock{mutex_};
   ++consumers_;
-  wait_until(not_empty_, lock, time_, no_deadline, [&] { return at_its_end() || !nothing_to_take(); });
+  wait_until(not_empty_, lock, time_, no_deadline,
+             [&] { return at_its_end() || !nothing_to_take(); });
   --consumers_;
   if (at_its_end()) return std::nullopt;
   T value = lanes_.take_next(time_);
