@@ -91,7 +91,6 @@ bool crew::leave_if(worker& self, Condition may_leave) {
     const lock_guard lock{mutex_};
     if (sealed_ || !may_leave()) return false;
     const auto at = std::ranges::find(workers_, &self, &std::unique_ptr<worker>::get);
-    keep_counts_of(self);
     departed_.push_back(std::move(*at));
     workers_.erase(at);
     live_.store(workers_.size(), std::memory_order_relaxed);
@@ -128,26 +127,20 @@ void crew::remove_guest(runner& guest) noexcept {
 }
 
 std::vector<std::string> crew::join() {
-  std::vector<std::unique_ptr<worker>> departed;
   {
     const lock_guard lock{mutex_};
-    sealed_ = true;  // from here on workers_ does not change: it may be read without the lock
-    departed = std::exchange(departed_, {});
+    sealed_ = true;  // from here on neither list changes: they may be read without the lock
   }
-  for (const auto& each : departed) static_cast<void>(join_or_leave(*each));
-
   std::vector<std::string> left_behind;
-  for (const auto& each : workers_) {
-    if (!join_or_leave(*each)) left_behind.push_back(each->name());
+  for (const auto* list : {&departed_, &workers_}) {
+    for (const auto& each : *list) {
+      if (!join_or_leave(*each)) left_behind.push_back(each->name());
+    }
   }
   const lock_guard lock{mutex_};
-  std::erase_if(departed, [](const auto& each) { return each->finished.load(); });
-  std::ranges::move(departed, std::back_inserter(departed_));  // only ever the calling thread's own
-  std::erase_if(workers_, [this](const auto& each) {
-    if (!each->finished.load()) return false;
-    keep_counts_of(*each);
-    return true;
-  });
+  for (auto* list : {&departed_, &workers_}) {
+    std::erase_if(*list, [this](const auto& each) { return forget_if_finished(*each); });
+  }
   live_.store(workers_.size(), std::memory_order_relaxed);
   return left_behind;
 }
@@ -173,10 +166,11 @@ void crew::reap() noexcept {
   std::vector<std::unique_ptr<worker>> ended;
   {
     const lock_guard lock{mutex_};
-    const auto still =
-        std::ranges::partition(departed_, [](const auto& each) { return !each->finished.load(); });
-    std::ranges::move(still, std::back_inserter(ended));
-    departed_.erase(still.begin(), still.end());
+    if (sealed_) return;
+    const auto gone = std::ranges::partition(
+        departed_, [this](const auto& each) { return !forget_if_finished(*each); });
+    std::ranges::move(gone, std::back_inserter(ended));
+    departed_.erase(gone.begin(), gone.end());
   }
   for (const auto& each : ended) each->thread.join();
 }
@@ -231,6 +225,13 @@ void crew::report(const std::optional<std::system_error>& failure) {
   if (failure && core_.options().on_thread_failure) core_.options().on_thread_failure(*failure);
 }
 
+// Whether the thread has counted its last; then its counts are kept here, and it may be destroyed.
+bool crew::forget_if_finished(const worker& each) noexcept {
+  if (!each.finished.load()) return false;
+  keep_counts_of(each);
+  return true;
+}
+
 void crew::keep_counts_of(const runner& gone) noexcept {
   const task_cells& cells = gone.cells();
   of_the_gone_.accepted += cells.accepted.load();
@@ -243,6 +244,7 @@ void crew::add_up(pool_stats& into) {
   const lock_guard lock{mutex_};
   std::vector<const runner*> all{guests_.begin(), guests_.end()};
   for (const auto& each : workers_) all.push_back(each.get());
+  for (const auto& each : departed_) all.push_back(each.get());
 
   // What ended is read before what was accepted, so that no task is seen to end that was not seen to
   // be accepted. The caller reads the channel after this.

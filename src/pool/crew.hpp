@@ -52,7 +52,8 @@ class crew {
     return live_.load(std::memory_order_relaxed) > minimum_.load(std::memory_order_relaxed);
   }
 
-  /// A worker asks whether it may go. If so it is no longer counted, and must end its thread.
+  /// A worker asks whether it may go. If so it is no longer counted, and must end its thread; what its
+  /// last hook still runs is accounted for.
   [[nodiscard]] bool leave_if_surplus(worker& self);
   [[nodiscard]] bool leave_if_idle(worker& self);
 
@@ -64,11 +65,13 @@ class crew {
   void add_guest(runner& guest);
   void remove_guest(runner& guest) noexcept;
 
-  /// Calls `visit` for every worker and guest; nobody comes or goes meanwhile.
+  /// Calls `visit` for every worker, also one that is on its way out, and guest; nobody comes or goes
+  /// meanwhile.
   template <class Visit>
   void for_each_runner(Visit visit) {
     const lock_guard lock{mutex_};
     for (const auto& each : workers_) visit(static_cast<runner&>(*each));
+    for (const auto& each : departed_) visit(static_cast<runner&>(*each));
     for (runner* each : guests_) visit(*each);
   }
 
@@ -91,12 +94,13 @@ class crew {
   void update_limit() noexcept;
   [[nodiscard]] std::optional<std::system_error> start_up_to_minimum();
   [[nodiscard]] std::optional<std::system_error> start_one();
+  [[nodiscard]] bool forget_if_finished(const worker& each) noexcept;
   void keep_counts_of(const runner& gone) noexcept;
 
   pool_core& core_;
   mutable mutex mutex_;
   std::vector<std::unique_ptr<worker>> workers_;  // guarded by mutex_, as all to the line below
-  // Have left, and their threads are not joined yet.
+  // Have left, and their threads are not joined yet: they may still be in their last hook.
   std::vector<std::unique_ptr<worker>> departed_;
   std::vector<runner*> guests_;
   std::size_t maximum_ = 0;

@@ -66,16 +66,25 @@ void pool_core::fill_in(queued_task& task, const task_options& options) const {
   if (start_by) task.start_by = deadline_after(task.submitted, *start_by);
 }
 
+/// So many submissions that are being decided (I1). What is left of `count` at the end was not accepted:
+/// it was refused, or an exception came between.
+struct pool_core::claim {
+  claim(pool_core& of, std::int64_t submissions) noexcept : core{of}, count{submissions} {
+    core.unsettled_.fetch_add(count);  // seq_cst, as in settle(): see wait_idle()
+  }
+  ~claim() {
+    if (count > 0) core.settle(count);
+  }
+  claim(const claim&) = delete;
+  claim& operator=(const claim&) = delete;
+
+  pool_core& core;
+  std::int64_t count;
+};
+
 std::expected<void, submit_errc> pool_core::accept(queued_task& task, const admission& how) {
   if (forked()) return refuse(submit_errc::forked);
-  unsettled_.fetch_add(1);  // seq_cst, as in settle(): see wait_idle()
-  struct take_back {        // on refusal and on an exception alike
-    pool_core* core;
-    ~take_back() {
-      if (core != nullptr) core->settle();
-    }
-  } unless_accepted{this};
-
+  claim undecided{*this, 1};
   std::expected<void, submit_errc> accepted;
   switch (channel_.try_push(std::move(task), task.lane)) {
     case queue_status::success:
@@ -88,7 +97,7 @@ std::expected<void, submit_errc> pool_core::accept(queued_task& task, const admi
       accepted = std::unexpected{submit_errc::closed};
   }
   if (!accepted) return refuse(accepted.error());
-  unless_accepted.core = nullptr;
+  undecided.count = 0;
   return accepted;
 }
 
@@ -166,10 +175,9 @@ std::size_t pool_core::accept_bulk(std::span<queued_task> tasks, const admission
   while (!tasks.empty()) {
     std::size_t fitted = 0;
     if (!forked()) {
-      const auto count = static_cast<std::int64_t>(tasks.size());
-      unsettled_.fetch_add(count);
+      claim undecided{*this, static_cast<std::int64_t>(tasks.size())};
       fitted = channel_.push_bulk(tasks, [](const queued_task& task) { return task.lane; });
-      settle(count - static_cast<std::int64_t>(fitted));
+      undecided.count -= static_cast<std::int64_t>(fitted);
       if (fitted > 0) wake_for_work();
     }
     accepted += fitted;
@@ -250,8 +258,7 @@ bool pool_core::put_off(queued_task& task) {
 }
 
 std::optional<queued_task> pool_core::take_put_off() {
-  // Who found the channel closed sees every count that was raised before (I3).
-  if (put_off_count_.load() == 0) return std::nullopt;
+  if (!any_put_off()) return std::nullopt;
   auto task = put_off_.try_pop();
   if (!task) return std::nullopt;
   put_off_count_.fetch_sub(1);
@@ -270,7 +277,7 @@ std::optional<queued_task> pool_core::take_put_off_surplus() {
 std::optional<queued_task> pool_core::take_owned_by(const void* owner) {
   const auto is_it = [&](const queued_task& task) { return task.owner() == owner; };
   auto task = channel_.take_newest_if(is_it);
-  if (!task && put_off_count_.load() > 0) {
+  if (!task && any_put_off()) {
     task = put_off_.take_newest_if(is_it);
     if (task) put_off_count_.fetch_sub(1);
   }
@@ -361,6 +368,7 @@ void pool_core::report_unhandled(std::exception_ptr error,
 // ---- the operator's side ----------------------------------------------------------------------------
 
 task_class pool_core::add_class(task_class_options options) {
+  if (forked()) return {};  // classes_mutex_ may be held for ever, and nothing will be submitted
   if (options.name.empty()) throw std::invalid_argument{"task_class.name: must not be empty"};
   if (options.priority >= lane_count) {
     throw std::invalid_argument{"task_class '" + options.name +
@@ -381,6 +389,7 @@ task_class pool_core::add_class(task_class_options options) {
 void pool_core::pause() noexcept {
   if (forked()) return;
   const lock_guard lock{pause_mutex_};
+  if (ending_) return;
   paused_.store(true);
   // By their locks, so that no worker that looked at paused_ before takes a task after.
   channel_.pause();
@@ -398,6 +407,14 @@ void pool_core::resume() noexcept {
   idle_.wake_all();
   // A pool with no thread yet starts one, but not only to see that it is closed.
   if (channel_.size() > 0 || put_off_.size() > 0) wake_for_work();
+}
+
+void pool_core::resume_for_good() noexcept {
+  {
+    const lock_guard lock{pause_mutex_};
+    ending_ = true;
+  }
+  resume();
 }
 
 std::vector<purged_task> pool_core::purge() {
@@ -423,13 +440,17 @@ pool_stats pool_core::stats() {
   }
   crew_.add_up(now);
   const auto seen = channel_.look();
+  const auto beyond = put_off_.look();
   now.tasks.accepted +=
-      accepted_outside_.load(std::memory_order_relaxed) + seen.pushed + put_off_.look().pushed;
-  now.tasks.waiting = seen.waiting;
+      accepted_outside_.load(std::memory_order_relaxed) + seen.pushed + beyond.pushed;
+  now.put_off = beyond.waiting;
+  now.tasks.waiting = seen.waiting + beyond.waiting;
   now.tasks.running = now.tasks.accepted - now.tasks.ended() - now.tasks.waiting;
   now.queue_capacity = seen.capacity;
   now.depth = seen.depth;
-  if (seen.oldest) now.oldest_waiting = std::max(duration{}, options_.time->now() - *seen.oldest);
+  for (const auto& oldest : {seen.oldest, beyond.oldest}) {
+    if (oldest) now.oldest_waiting = std::max(now.oldest_waiting, options_.time->now() - *oldest);
+  }
   now.paused = paused();
   for (std::size_t i = 0; i < submit_errc_count; ++i) {
     now.refused[i] = refused_[i].load(std::memory_order_relaxed);

@@ -85,6 +85,8 @@ class pool_core : public std::enable_shared_from_this<pool_core> {
   /// worker takes it. \return false if the pool is closed; `task` is then as it was.
   [[nodiscard]] bool put_off(queued_task& task);
   [[nodiscard]] std::optional<queued_task> take_put_off();
+  /// Whether take_put_off() may find something. Who has found the channel closed may trust a no (I3).
+  [[nodiscard]] bool any_put_off() const noexcept { return put_off_count_.load() > 0; }
   /// The newest of them, if there are many, and more than the channel may hold.
   [[nodiscard]] std::optional<queued_task> take_put_off_surplus();
 
@@ -126,6 +128,8 @@ class pool_core : public std::enable_shared_from_this<pool_core> {
   void keep_for_ever() noexcept { kept_for_ever_ = shared_from_this(); }
 
  private:
+  struct claim;
+  void resume_for_good() noexcept;  // the end of the pool has begun
   [[nodiscard]] std::vector<queued_task> take_all_waiting();
   std::expected<void, submit_errc> accept_when_full(queued_task& task, const admission& how);
   std::expected<void, submit_errc> wait_for_room(queued_task& task, time_point deadline,
@@ -149,7 +153,9 @@ class pool_core : public std::enable_shared_from_this<pool_core> {
   atomic<std::size_t> put_off_count_{0};
   idle_workers idle_;
   crew crew_;
-  mutex pause_mutex_;  // pause() and resume() exclude each other
+  mutex pause_mutex_;
+  bool ending_ =
+      false;  // guarded by pause_mutex_: drain() or cancel() has begun, no pause any more
   // Written under pause_mutex_. While it is false, neither channel is paused.
   atomic<bool> paused_{false};
   atomic<bool> cancelling_{false};

@@ -36,9 +36,15 @@ void runner::resign() noexcept {
 }
 
 void runner::run(queued_task&& taken) noexcept {
+  // Inside a blocking_region of another task's, this thread does not block as long as it runs this one.
+  const std::size_t blocks = std::exchange(block_depth_, 0);
+  if (blocks > 0 && role_ == role::worker) core_.worker_unblocks();
   ++unsettled_;
   run_to_its_end(std::move(taken));
   --unsettled_;
+  if (blocks > 0 && role_ == role::worker) core_.worker_blocks();
+  if (blocks > 0) doing_.store(activity::blocked, std::memory_order_relaxed);
+  block_depth_ = blocks;
 }
 
 void runner::run_to_its_end(queued_task&& taken) noexcept {
@@ -145,11 +151,7 @@ bool runner::run_one_waiting() noexcept {
 bool runner::run_waiting(const void* owner) noexcept {
   if (depth_ < helping_max && !core_.paused()) {
     if (auto task = core_.take_owned_by(owner)) {
-      // Inside a blocking_region of the user's, this thread does not block as long as it runs a task.
-      const bool blocked = block_depth_ > 0 && role_ == role::worker;
-      if (blocked) core_.worker_unblocks();
       run(std::move(*task));
-      if (blocked) core_.worker_blocks();
       return true;
     }
   }

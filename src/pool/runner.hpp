@@ -102,8 +102,8 @@ class runner : public thread_host {
   }
   [[nodiscard]] const task_cells& cells() const noexcept { return cells_; }
 
-  /// The values of worker_local objects on this thread: its id and its value. Own thread only.
-  std::vector<std::pair<std::uint64_t, void*>> locals;
+  /// Whether a task here is in pool_core::shutdown(). Own thread only.
+  bool shutting_down = false;
 
  protected:
   /// What leave_behind() returned.

@@ -18,7 +18,7 @@ void pool_core::close() noexcept {
 bool pool_core::drain(duration limit) {
   close();
   if (forked()) return false;
-  resume();
+  resume_for_good();
   return wait_idle(deadline_after(options_.time->now(), limit));
 }
 
@@ -30,7 +30,7 @@ bool pool_core::cancel(duration limit) {
     end_outside(std::move(task), task_state::cancelled);
   }
   crew_.for_each_runner([](const runner& each) { each.await_starts(); });  // I2: none from here on
-  resume();  // a paused worker is to see the end
+  resume_for_good();  // a paused worker is to see the end
   return wait_idle(deadline_after(options_.time->now(), limit));
 }
 
@@ -55,12 +55,20 @@ std::size_t pool_core::abandon() {
 shutdown_report pool_core::shutdown(const shutdown_plan& plan, bool for_good) {
   if (forked()) return {};
   unique_lock lock{shutdown_mutex_, std::defer_lock};
-  const runner* const self = runner::of(*this);
+  runner* const self = runner::of(*this);
   if (self == nullptr) {
     lock.lock();
-  } else if (!lock.try_lock()) {
+  } else if (self->shutting_down || !lock.try_lock()) {
     return {.tasks = stats().tasks};  // whoever is at it already waits for this very task
   }
+  struct while_here {  // a task that waits in here may run another one, which may come here, too
+    runner* self;
+    explicit while_here(runner* of) noexcept : self{of} { mark(true); }
+    ~while_here() { mark(false); }
+    void mark(bool here) const noexcept {
+      if (self != nullptr) self->shutting_down = here;
+    }
+  } const marked{self};
   if (report_) return *report_;
 
   const clock& time = *options_.time;

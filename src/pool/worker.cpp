@@ -42,7 +42,8 @@ std::optional<queued_task> worker::next() {
         return std::move(taken->value);
       }
       if (auto task = core_.take_put_off()) return task;
-      if (taken.error() == queue_status::closed) return std::nullopt;  // pool_core I3
+      // pool_core I3. What was put off and is held back by a pause is not the end yet.
+      if (taken.error() == queue_status::closed && !core_.any_put_off()) return std::nullopt;
     }
     if (!sleep()) return std::nullopt;
   }

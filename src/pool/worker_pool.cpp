@@ -95,10 +95,10 @@ std::expected<void, submit_errc> worker_pool::accept(unique_closure<void(task_co
   return core->accept(task, how);
 }
 
-std::size_t worker_pool::accept_bulk(std::vector<queued_task>& tasks, const task_options& options) {
-  const std::shared_ptr<pool_core> core = core_;
-  for (queued_task& task : tasks) core->fill_in(task, options);
-  return core->accept_bulk(tasks, {});
+std::size_t worker_pool::accept_bulk(pool_core& core, std::vector<queued_task>& tasks,
+                                     const task_options& options) {
+  for (queued_task& task : tasks) core.fill_in(task, options);
+  return core.accept_bulk(tasks, {});
 }
 
 const std::shared_ptr<block_cache>& worker_pool::blocks() const noexcept { return core_->blocks(); }
@@ -132,15 +132,6 @@ pool_stats worker_pool::stats() const { return core_->stats(); }
 const std::string& worker_pool::name() const noexcept { return core_->options().name; }
 const clock& worker_pool::clock() const noexcept { return *core_->options().time; }
 bool worker_pool::is_own_thread() const noexcept { return runner::of(*core_) != nullptr; }
-
-void** worker_pool::local_value(std::uint64_t id) const {
-  runner* const self = runner::of(*core_);
-  if (self == nullptr) return nullptr;
-  for (auto& [known, value] : self->locals) {
-    if (known == id) return &value;
-  }
-  return &self->locals.emplace_back(id, nullptr).second;
-}
 
 // ---- a purged task ----------------------------------------------------------------------------------
 

@@ -5,6 +5,7 @@
 #include "millpool/base/pop_iterator.hpp"
 #include "millpool/channel/queue_status.hpp"
 #include "millpool/sync/mutex.hpp"
+#include "millpool/sync/thread_host.hpp"
 
 #include <concepts>
 #include <cstddef>
@@ -179,7 +180,7 @@ template <std::movable T>
 template <class Value>
 queue_status bounded_queue<T>::emplace_until(time_point deadline, Value&& value) {
   unique_lock lock{mutex_};
-  wait_until(not_full_, lock, time_, deadline, [this] { return closed_ || !full(); });
+  wait_until_hosted(not_full_, lock, time_, deadline, [this] { return closed_ || !full(); });
   if (closed_) return queue_status::closed;
   if (full()) return queue_status::timeout;
   put(std::forward<Value>(value));
@@ -233,7 +234,7 @@ void bounded_queue<T>::drop_oldest() noexcept {
 template <std::movable T>
 std::optional<T> bounded_queue<T>::pop() {
   unique_lock lock{mutex_};
-  wait_until(not_empty_, lock, time_, no_deadline, [this] { return closed_ || size_ > 0; });
+  wait_until_hosted(not_empty_, lock, time_, no_deadline, [this] { return closed_ || size_ > 0; });
   if (size_ == 0) return std::nullopt;
   return take<std::optional<T>>();
 }
@@ -248,7 +249,7 @@ std::expected<T, queue_status> bounded_queue<T>::try_pop() {
 template <std::movable T>
 std::expected<T, queue_status> bounded_queue<T>::pop_until(time_point deadline) {
   unique_lock lock{mutex_};
-  wait_until(not_empty_, lock, time_, deadline, [this] { return closed_ || size_ > 0; });
+  wait_until_hosted(not_empty_, lock, time_, deadline, [this] { return closed_ || size_ > 0; });
   if (size_ == 0) return std::unexpected{closed_ ? queue_status::closed : queue_status::timeout};
   return take<std::expected<T, queue_status>>();
 }

@@ -52,8 +52,8 @@ class priority_lanes {
   /// When the value came that has waited longest in any lane; nothing if there is none.
   [[nodiscard]] std::optional<time_point> oldest() const noexcept;
 
-  /// Makes room for one more value, so that the next emplace cannot throw.
-  void reserve_one();
+  /// Makes room for `count` more values, so that the next `count` emplaces cannot throw.
+  void reserve(std::size_t count);
 
   /// \param  lane  0 (highest) to 7.
   void emplace(T&& value, std::size_t lane, time_point now);
@@ -115,19 +115,20 @@ class priority_lanes {
 // ---------------------------------------------------------------------------------------------------
 
 template <class T>
-void priority_lanes<T>::reserve_one() {
-  if (free_ != nil) return;
-  const auto first = static_cast<std::uint32_t>(blocks_.size() * slots_in_block);
-  blocks_.push_back(std::make_unique<slot[]>(slots_in_block));
-  for (std::uint32_t i = slots_in_block; i-- > 0;) {
-    at(first + i).after = std::exchange(free_, first + i);
+void priority_lanes<T>::reserve(std::size_t count) {
+  while (blocks_.size() * slots_in_block - size_ < count) {
+    const auto first = static_cast<std::uint32_t>(blocks_.size() * slots_in_block);
+    blocks_.push_back(std::make_unique<slot[]>(slots_in_block));
+    for (std::uint32_t i = slots_in_block; i-- > 0;) {
+      at(first + i).after = std::exchange(free_, first + i);
+    }
   }
 }
 
 template <class T>
 void priority_lanes<T>::emplace(T&& value, std::size_t lane, time_point now) {
   MILLPOOL_ASSERT(lane < lane_count, "a lane is 0 (the highest) to 7");
-  reserve_one();
+  reserve(1);
   const std::uint32_t index = free_;
   slot& fresh = at(index);
   free_ = fresh.after;

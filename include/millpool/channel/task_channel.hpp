@@ -194,7 +194,12 @@ queue_status task_channel<T>::push_until(T&& value, std::size_t lane, time_point
     made_room();  // a wake that was meant for whoever can use it is passed on
     return queue_status::timeout;
   }
-  put(std::move(value), lane);
+  try {
+    put(std::move(value), lane);
+  } catch (...) {
+    made_room();  // as above
+    throw;
+  }
   made_room();  // one notify may stand for several free places
   return queue_status::success;
 }
@@ -206,6 +211,7 @@ std::size_t task_channel<T>::push_bulk(std::span<T> values, LaneOf lane_of) {
   if (closed_) return 0;
   const std::size_t room = capacity_ - std::min(capacity_, lanes_.size());
   const std::size_t count = std::min(room, values.size());
+  lanes_.reserve(count);  // before any is moved: all or none
   for (std::size_t i = 0; i < count; ++i)
     put(std::move(values[i]), lane_of(std::as_const(values[i])));
   return count;
@@ -217,7 +223,7 @@ std::expected<std::optional<T>, queue_status> task_channel<T>::push_displacing(T
                                                                                displace who) {
   const lock_guard lock{mutex_};
   if (closed_) return std::unexpected{queue_status::closed};
-  lanes_.reserve_one();  // before anything is taken out: put() below cannot throw
+  lanes_.reserve(1);  // before anything is taken out: put() below cannot throw
   std::optional<T> victim;
   if (full()) {  // one goes for one that comes, also where the capacity was cut below the depth
     if (who == displace::lowest) {

@@ -21,8 +21,8 @@ struct ledger {
   std::uint64_t expired = 0;
   std::uint64_t discarded = 0;
   std::uint64_t abandoned = 0;
-  std::uint64_t waiting = 0;  ///< in the channel
-  std::uint64_t running = 0;  ///< taken out of it, and not ended yet
+  std::uint64_t waiting = 0;  ///< in the channel, or put off
+  std::uint64_t running = 0;  ///< taken from there, and not ended yet
 
   [[nodiscard]] std::uint64_t inside() const noexcept { return waiting + running; }
   [[nodiscard]] std::uint64_t ended() const noexcept {

@@ -44,7 +44,8 @@ struct unhandled_info {
 };
 
 /// Everything that can be chosen when a pool is made. The hooks are called on the thread concerned;
-/// they must not throw, and must not destroy the pool.
+/// they must not throw, and must not destroy the pool. What they refer to, and `time`, must outlive the
+/// threads: a task that destroys its own pool comes back to them after that.
 struct pool_options {
   std::string name = "millpool";
 
@@ -61,7 +62,8 @@ struct pool_options {
   millpool::aging aging{};
 
   /// Workers that may be added for a time, above max_workers, while others are blocked in a wait or a
-  /// blocking_region.
+  /// blocking_region. Where none is left, what only another worker could run waits until one comes back:
+  /// with 0, promise P5 holds for the waits only that can run the awaited task themselves.
   std::size_t max_compensation = 64;
 
   /// A posted task threw. Unset: one line on standard error. It is counted as failed in any case.

@@ -35,15 +35,18 @@ struct pool_stats {
   std::array<std::uint64_t, submit_errc_count> refused{};  ///< submissions, by submit_errc
   std::size_t queue_capacity = 0;
   std::array<std::size_t, lane_count> depth{};  ///< waiting tasks by priority, 0 the highest
-  duration oldest_waiting{};                    ///< age of the oldest waiting task, or zero
+  /// Waiting tasks beyond the capacity: what tasks submitted to their own full pool, many deep, and what
+  /// therefore could neither wait for room nor run at once.
+  std::size_t put_off = 0;
+  duration oldest_waiting{};  ///< age of the oldest waiting task, or zero
   worker_counts workers;
   std::size_t min_workers = 0;
   std::size_t max_workers = 0;
   bool paused = false;
   std::uint64_t thread_failures = 0;  ///< threads that could not be started
-  histogram_snapshot wait;            ///< from submission to start, of each started task
-  histogram_snapshot run;             ///< from start to end
-  std::vector<class_stats> classes;   ///< in the order of add_class
+  histogram_snapshot wait;           ///< from submission to start, of each task that ran to its end
+  histogram_snapshot run;            ///< from start to end, of the same
+  std::vector<class_stats> classes;  ///< in the order of add_class
 };
 
 }  // namespace millpool

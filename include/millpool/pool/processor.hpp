@@ -33,7 +33,8 @@ class processor {
   /// \param  fn  called on the workers, concurrently, once a task.
   explicit processor(std::function<Result(Task)> fn, processor_options options = {})
       : fn_{std::make_shared<std::function<Result(Task)>>(std::move(fn))},
-        results_{options.result_capacity, *options.pool.time},
+        results_{options.result_capacity,
+                 options.pool.time != nullptr ? *options.pool.time : steady()},
         pool_{std::move(options.pool)} {}
 
   /// Waits for room. \return false iff the processor is closed, or the full_policy refused the task.

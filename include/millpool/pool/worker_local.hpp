@@ -2,10 +2,10 @@
 #pragma once
 
 #include "millpool/base/assert.hpp"
-#include "millpool/base/atomic.hpp"
 #include "millpool/pool/worker_pool.hpp"
 #include "millpool/sync/mutex.hpp"
 
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -13,6 +13,29 @@
 #include <vector>
 
 namespace millpool {
+
+namespace detail {
+
+/// A place among each thread's own values, that no other living object has.
+///
+/// Thread safety  of_this_thread() may be called concurrently.
+class thread_place {
+ public:
+  thread_place();
+  ~thread_place();
+  thread_place(const thread_place&) = delete;
+  thread_place& operator=(const thread_place&) = delete;
+
+  /// The calling thread's value here, null at first. Valid until this thread asks another place. O(1).
+  [[nodiscard]] void*& of_this_thread() const;
+
+ private:
+  std::size_t index_;  // reused when this object is gone
+  std::uint64_t
+      generation_;  // never reused: what a thread still has of an earlier owner is not ours
+};
+
+}  // namespace detail
 
 /// One T for each thread that runs tasks of a pool: a buffer to reuse, a connection, a partial sum.
 ///
@@ -23,8 +46,8 @@ namespace millpool {
 ///
 /// Lifetime       values live until the worker_local ends, also those of workers that have left.
 /// Thread safety  get() by the pool's tasks, concurrently; for_each() when none of them calls get().
-/// Cost           a search among the worker_locals that this thread has met; one allocation and one lock
-///                at the first get() on a thread.
+/// Cost           get() is O(1); one allocation and one lock at the first on a thread. A thread keeps two
+///                words for each of the worker_locals that ever lived at the same time.
 template <class T>
 class worker_local {
  public:
@@ -38,15 +61,15 @@ class worker_local {
 
   /// This thread's value. REQUIRES: called by a task of the pool. \throws what `make` throws.
   [[nodiscard]] T& get() {
-    void** mine = pool_.local_value(id_);
-    MILLPOOL_ASSERT(mine != nullptr, "worker_local::get() is for tasks of its pool");
-    if (*mine == nullptr) {
+    MILLPOOL_ASSERT(pool_.is_own_thread(), "worker_local::get() is for tasks of its pool");
+    void* mine = place_.of_this_thread();
+    if (mine == nullptr) {
       auto made = std::make_unique<T>(make_());
-      mine = pool_.local_value(id_);  // again: `make` may have used other worker_locals
       const lock_guard lock{mutex_};
-      *mine = values_.emplace_back(std::move(made)).get();
+      mine = values_.emplace_back(std::move(made)).get();
+      place_.of_this_thread() = mine;
     }
-    return *static_cast<T*>(*mine);
+    return *static_cast<T*>(mine);
   }
 
   /// Calls `visit(T&)` for each value made so far.
@@ -57,14 +80,8 @@ class worker_local {
   }
 
  private:
-  // Never used twice, so that a worker's memory of a worker_local that is gone does no harm.
-  [[nodiscard]] static std::uint64_t next_id() noexcept {
-    static atomic<std::uint64_t> last{0};
-    return last.fetch_add(1, std::memory_order_relaxed);  // relaxed: only to be different
-  }
-
   const worker_pool& pool_;
-  const std::uint64_t id_ = next_id();
+  const detail::thread_place place_;
   std::function<T()> make_;
   mutex mutex_;
   std::vector<std::unique_ptr<T>> values_;  // guarded by mutex_

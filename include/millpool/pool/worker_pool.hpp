@@ -182,7 +182,8 @@ class worker_pool {
 
   /// From here until resume() no task is taken out of the channel; one that was taken before may still
   /// start. Running tasks go on, and so does what a full pool's submitter must run itself.
-  /// Submissions are accepted while there is room.
+  /// Submissions are accepted while there is room. drain(), cancel() and shutdown() resume, and once
+  /// one of them has begun pause() has no effect.
   void pause() noexcept;
   void resume() noexcept;
   [[nodiscard]] bool is_paused() const noexcept;
@@ -209,8 +210,8 @@ class worker_pool {
   /// What runs even so ends as abandoned. \return how many tasks that were.
   std::size_t abandon();
 
-  /// All four steps as far as needed, and joins the workers. A paused pool is resumed. Called again, it
-  /// returns the first call's report. A task may call it: its own thread is then joined by a later call
+  /// All four steps as far as needed, and joins the workers. Called again, it returns
+  /// the first call's report. A task may call it: its own thread is then joined by a later call
   /// from outside, or by the destructor. A then() or on_unhandled that runs is waited for in any case.
   shutdown_report shutdown(const shutdown_plan& plan = {});
 
@@ -224,9 +225,6 @@ class worker_pool {
   [[nodiscard]] bool is_own_thread() const noexcept;
 
  private:
-  template <class T>
-  friend class worker_local;
-
   template <submittable F>
   std::expected<future<task_result<F>>, submit_errc> submit_with(const task_options& options,
                                                                  admission how, F&& f);
@@ -236,8 +234,8 @@ class worker_pool {
   std::expected<void, submit_errc> accept(unique_closure<void(task_context&)>&& body,
                                           completion_ref<completion> target,
                                           const task_options& options, const admission& how);
-  std::size_t accept_bulk(std::vector<queued_task>& tasks, const task_options& options);
-  [[nodiscard]] void** local_value(std::uint64_t id) const;
+  static std::size_t accept_bulk(pool_core& core, std::vector<queued_task>& tasks,
+                                 const task_options& options);
 
   static constexpr std::size_t bulk_max = 1024;  // so that a long, lazy range needs no memory (P14)
 
@@ -272,16 +270,17 @@ std::expected<future<task_result<F>>, submit_errc> worker_pool::submit_with(
 template <std::ranges::input_range Range>
 requires submittable<std::ranges::range_value_t<Range>> std::size_t worker_pool::post_bulk(
     Range&& range, const task_options& options) {
+  const std::shared_ptr<pool_core> core = core_;  // the pool may be destroyed while this waits
   std::size_t accepted = 0;
   std::vector<queued_task> tasks;
   for (auto&& f : range) {
     tasks.push_back({.body = detail::plain_body(std::move(f))});
     if (tasks.size() == bulk_max) {
-      accepted += accept_bulk(tasks, options);
+      accepted += accept_bulk(*core, tasks, options);
       tasks.clear();
     }
   }
-  return accepted + accept_bulk(tasks, options);
+  return accepted + accept_bulk(*core, tasks, options);
 }
 
 template <std::ranges::input_range Range>
@@ -290,20 +289,23 @@ requires submittable<std::ranges::range_value_t<Range>>
         Range&& range, const task_options& options) {
   using F = std::ranges::range_value_t<Range>;
   using T = task_result<F>;
+  const std::shared_ptr<pool_core> core = core_;  // as in post_bulk()
+  const std::shared_ptr<block_cache> from = blocks();
+  const millpool::clock& time = clock();
   std::vector<queued_task> tasks;
   std::vector<future<T>> futures;
   for (auto&& f : range) {
-    auto state = cached<result_state<T>>::make(blocks(), clock());
+    auto state = cached<result_state<T>>::make(from, time);
     completion_ref<result_slot<T>> slot{state};
     tasks.push_back({.body = detail::keeping_body(F{std::move(f)}, std::move(slot)),
                      .completion = completion_ref<completion>{state}});
     futures.emplace_back(std::move(state));
     if (tasks.size() == bulk_max) {
-      (void)accept_bulk(tasks, options);
+      (void)accept_bulk(*core, tasks, options);
       tasks.clear();
     }
   }
-  (void)accept_bulk(tasks, options);
+  (void)accept_bulk(*core, tasks, options);
   return futures;
 }
 

@@ -1,6 +1,9 @@
 // Layer 1 · sync: what a thread does for its pool when it is about to wait.
 #pragma once
 
+#include "millpool/base/clock.hpp"
+#include "millpool/sync/mutex.hpp"
+
 namespace millpool {
 
 /// The pool behind a worker thread, as the waits in result/ and channel/ see it. A worker installs
@@ -48,5 +51,16 @@ class blocking_region {
  private:
   thread_host* host_;
 };
+
+/// wait_until(), for whoever may be a worker: where it has to wait, another worker may take its place.
+template <class Predicate>
+bool wait_until_hosted(condition_variable& changed, unique_lock& lock, const clock& time,
+                       time_point deadline, Predicate satisfied) {
+  if (satisfied()) return true;
+  lock.unlock();
+  const blocking_region blocked;
+  lock.lock();
+  return wait_until(changed, lock, time, deadline, satisfied);
+}
 
 }  // namespace millpool
