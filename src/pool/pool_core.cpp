@@ -34,8 +34,9 @@ pool_core::pool_core(pool_options options)
       // As many as can be inside, and some for results that were not read yet.
       blocks_{std::make_shared<block_cache>(options_.queue_capacity + *options_.max_workers + 64)},
       blocks_of_a_fork_{std::make_shared<block_cache>(0)},
-      channel_{options_.queue_capacity, options_.aging, *options_.time},
-      put_off_{std::numeric_limits<std::size_t>::max(), options_.aging, *options_.time},
+      channel_{options_.queue_capacity, options_.aging, *options_.time, &serial_keys_},
+      put_off_{std::numeric_limits<std::size_t>::max(), options_.aging, *options_.time,
+               &serial_keys_},
       crew_{*this} {}
 
 pool_core::~pool_core() = default;
@@ -59,6 +60,8 @@ void pool_core::fill_in(queued_task& task, const task_options& options) const {
   task.of_class = of_class;
   task.stop_token = options.stop_token;
   task.attempt = options.attempt;
+  task.serial_key = options.serial_key;
+  task.fair_key = options.fair_key;
   task.submitted = options_.time->now();
   task.deadline = options.deadline.value_or(no_deadline);
   task.timeout = options.timeout ? *options.timeout : defaults.timeout.value_or(duration::max());
@@ -86,7 +89,7 @@ std::expected<void, submit_errc> pool_core::accept(queued_task& task, const admi
   if (forked()) return refuse(submit_errc::forked);
   claim undecided{*this, 1};
   std::expected<void, submit_errc> accepted;
-  switch (channel_.try_push(std::move(task), task.lane)) {
+  switch (channel_.try_push(std::move(task), task.where())) {
     case queue_status::success:
       wake_for_work();
       break;
@@ -134,7 +137,7 @@ std::expected<void, submit_errc> pool_core::wait_for_room(queued_task& task, tim
   queue_status status{};
   {
     const blocking_region blocked;  // a worker of another pool may stand here
-    status = channel_.push_until(std::move(task), task.lane, deadline, stop);
+    status = channel_.push_until(std::move(task), task.where(), deadline, stop);
   }
   if (status == queue_status::closed) return std::unexpected{submit_errc::closed};
   if (status == queue_status::timeout) return std::unexpected{submit_errc::timeout};
@@ -143,6 +146,8 @@ std::expected<void, submit_errc> pool_core::wait_for_room(queued_task& task, tim
 }
 
 std::expected<void, submit_errc> pool_core::run_in_caller(queued_task& task) {
+  // Its key may be held, and so may its caller's next one's: whoever can wait does.
+  if (task.serial_key && runner::of(*this) == nullptr) return wait_for_room(task, no_deadline, {});
   if (!guest_run([&](runner& self) { return self.run_here(task); })) {
     return std::unexpected{submit_errc::closed};
   }
@@ -150,7 +155,7 @@ std::expected<void, submit_errc> pool_core::run_in_caller(queued_task& task) {
 }
 
 std::expected<void, submit_errc> pool_core::displace_for(queued_task& task, displace who) {
-  auto victim = channel_.push_displacing(std::move(task), task.lane, who);
+  auto victim = channel_.push_displacing(std::move(task), task.where(), who);
   if (!victim && victim.error() == queue_status::full) return discard(task);
   if (!victim) return std::unexpected{submit_errc::closed};
   if (*victim) end_outside(std::move(**victim), task_state::discarded);
@@ -176,7 +181,7 @@ std::size_t pool_core::accept_bulk(std::span<queued_task> tasks, const admission
     std::size_t fitted = 0;
     if (!forked()) {
       claim undecided{*this, static_cast<std::int64_t>(tasks.size())};
-      fitted = channel_.push_bulk(tasks, [](const queued_task& task) { return task.lane; });
+      fitted = channel_.push_bulk(tasks, [](const queued_task& task) { return task.where(); });
       undecided.count -= static_cast<std::int64_t>(fitted);
       if (fitted > 0) wake_for_work();
     }
@@ -215,7 +220,8 @@ void pool_core::set_queue_capacity(std::size_t capacity) {
 
 bool pool_core::work_visible() const {
   // By the lock, also of put_off_: idle.hpp says why.
-  return !paused() && (channel_.size() > 0 || channel_.is_closed() || put_off_.size() > 0);
+  if (paused()) return false;
+  return channel_.can_take() || put_off_.can_take() || (channel_.is_at_its_end() && !any_put_off());
 }
 
 void pool_core::wake_for_work() {
@@ -249,19 +255,25 @@ bool pool_core::guest_run(Run run) {
 
 bool pool_core::put_off(queued_task& task) {
   put_off_count_.fetch_add(1);
-  if (put_off_.try_push(std::move(task), task.lane) != queue_status::success) {
-    put_off_count_.fetch_sub(1);
+  if (put_off_.try_push(std::move(task), task.where()) != queue_status::success) {
+    left_put_off(1);
     return false;
   }
   wake_for_work();
   return true;
 }
 
+// So many are not put off any more.
+void pool_core::left_put_off(std::size_t count) noexcept {
+  // A worker that found the channel at its end may sleep only because these were still counted.
+  if (put_off_count_.fetch_sub(count) == count && channel_.is_closed()) idle_.wake_all();
+}
+
 std::optional<queued_task> pool_core::take_put_off() {
   if (!any_put_off()) return std::nullopt;
   auto task = put_off_.try_pop();
   if (!task) return std::nullopt;
-  put_off_count_.fetch_sub(1);
+  left_put_off(1);
   return std::move(*task);
 }
 
@@ -270,7 +282,7 @@ std::optional<queued_task> pool_core::take_put_off_surplus() {
   constexpr std::size_t few = 1024;
   if (put_off_count_.load() <= std::max(options_.queue_capacity, few)) return std::nullopt;
   auto task = put_off_.take_newest_if([](const queued_task&) { return true; });
-  if (task) put_off_count_.fetch_sub(1);
+  if (task) left_put_off(1);
   return task;
 }
 
@@ -279,7 +291,7 @@ std::optional<queued_task> pool_core::take_owned_by(const void* owner) {
   auto task = channel_.take_newest_if(is_it);
   if (!task && any_put_off()) {
     task = put_off_.take_newest_if(is_it);
-    if (task) put_off_count_.fetch_sub(1);
+    if (task) left_put_off(1);
   }
   return task;
 }
@@ -287,9 +299,19 @@ std::optional<queued_task> pool_core::take_owned_by(const void* owner) {
 std::vector<queued_task> pool_core::take_all_waiting() {
   std::vector<queued_task> all = channel_.take_all();
   std::vector<queued_task> others = put_off_.take_all();
-  put_off_count_.fetch_sub(others.size());
+  if (!others.empty()) left_put_off(others.size());
   std::ranges::move(others, std::back_inserter(all));
   return all;
+}
+
+bool pool_core::acquire_serial(const queued_task& task) {
+  return !task.serial_key || serial_keys_.try_acquire(*task.serial_key);
+}
+
+void pool_core::release_serial(std::uint64_t key) {
+  if (channel_.release(key, &put_off_)) wake_for_work();
+  if (channel_.is_closed())
+    idle_.wake_all();  // it may be at its end, now that this one is not blocked
 }
 
 // ---- how tasks end ----------------------------------------------------------------------------------
@@ -406,7 +428,7 @@ void pool_core::resume() noexcept {
   }
   idle_.wake_all();
   // A pool with no thread yet starts one, but not only to see that it is closed.
-  if (channel_.size() > 0 || put_off_.size() > 0) wake_for_work();
+  if (channel_.can_take() || put_off_.can_take()) wake_for_work();
 }
 
 void pool_core::resume_for_good() noexcept {

@@ -90,6 +90,11 @@ class pool_core : public std::enable_shared_from_this<pool_core> {
   /// The newest of them, if there are many, and more than the channel may hold.
   [[nodiscard]] std::optional<queued_task> take_put_off_surplus();
 
+  /// For a task that runs without having been taken from a channel. \return whether its key was free.
+  [[nodiscard]] bool acquire_serial(const queued_task& task);
+  /// A task of this key has run: the next one may be taken.
+  void release_serial(std::uint64_t key);
+
   /// Takes a waiting task that reports to `owner`, the newest.
   [[nodiscard]] std::optional<queued_task> take_owned_by(const void* owner);
   void worker_blocks() { crew_.worker_blocks(); }
@@ -129,6 +134,7 @@ class pool_core : public std::enable_shared_from_this<pool_core> {
 
  private:
   struct claim;
+  void left_put_off(std::size_t count) noexcept;
   void resume_for_good() noexcept;  // the end of the pool has begun
   [[nodiscard]] std::vector<queued_task> take_all_waiting();
   std::expected<void, submit_errc> accept_when_full(queued_task& task, const admission& how);
@@ -146,7 +152,8 @@ class pool_core : public std::enable_shared_from_this<pool_core> {
   const std::uint32_t fork_generation_;
   const std::shared_ptr<block_cache> blocks_;
   const std::shared_ptr<block_cache>
-      blocks_of_a_fork_;  // there, the lock of blocks_ may be held for ever
+      blocks_of_a_fork_;     // there, the lock of blocks_ may be held for ever
+  serial_keys serial_keys_;  // shared by the two channels
   task_channel<queued_task> channel_;
   task_channel<queued_task> put_off_;
   // Raised before the push: zero means that put_off_ is empty.

@@ -39,9 +39,11 @@ void runner::run(queued_task&& taken) noexcept {
   // Inside a blocking_region of another task's, this thread does not block as long as it runs this one.
   const std::size_t blocks = std::exchange(block_depth_, 0);
   if (blocks > 0 && role_ == role::worker) core_.worker_unblocks();
+  const auto serial_key = taken.serial_key;
   ++unsettled_;
   run_to_its_end(std::move(taken));
   --unsettled_;
+  if (serial_key) core_.release_serial(*serial_key);
   if (blocks > 0 && role_ == role::worker) core_.worker_blocks();
   if (blocks > 0) doing_.store(activity::blocked, std::memory_order_relaxed);
   block_depth_ = blocks;
@@ -120,7 +122,7 @@ void runner::deliver(frame& here, task_state state, std::exception_ptr error) no
 }
 
 bool runner::run_here(queued_task& task) {
-  if (nested_here_ == nesting_max) return core_.put_off(task);
+  if (nested_here_ == nesting_max || !core_.acquire_serial(task)) return core_.put_off(task);
   cells_.accepted.add();
   ++nested_here_;
   run(std::move(task));

@@ -18,7 +18,7 @@ using namespace std::chrono_literals;
 
 struct PriorityLanes : testing::Test {
   void put(int value, std::size_t lane) { lanes.emplace(int{value}, lane, time.now()); }
-  int next() { return lanes.take_next(time); }
+  int next() { return *lanes.take_next(time); }
   std::vector<int> drain() {
     std::vector<int> all;
     while (!lanes.empty()) all.push_back(next());
@@ -85,9 +85,9 @@ TEST_F(PriorityLanes, WithAShareOfOneServeTheAgedAlways) {
   all.emplace(71, 7, time.now());
   time.advance(2s);
   all.emplace(0, 0, time.now());
-  EXPECT_EQ(all.take_next(time), 70);
-  EXPECT_EQ(all.take_next(time), 71);
-  EXPECT_EQ(all.take_next(time), 0);
+  EXPECT_EQ(*all.take_next(time), 70);
+  EXPECT_EQ(*all.take_next(time), 71);
+  EXPECT_EQ(*all.take_next(time), 0);
 }
 
 TEST_F(PriorityLanes, KnowTheOldestValueOfAll) {
@@ -141,7 +141,7 @@ TEST_F(PriorityLanes, StayInOrderWhenOneIsTakenOutOfTheHeadTheMiddleOrTheTail) {
 TEST(PriorityLanesOfUnique, HoldWhatCannotBeCopied) {
   priority_lanes<std::unique_ptr<int>> lanes{aging{}};
   lanes.emplace(std::make_unique<int>(3), 0, steady().now());
-  EXPECT_EQ(*lanes.take_next(steady()), 3);
+  EXPECT_EQ(**lanes.take_next(steady()), 3);
   lanes.emplace(std::make_unique<int>(4), 0, steady().now());  // destroyed with the lanes
 }
 

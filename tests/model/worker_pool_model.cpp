@@ -157,6 +157,35 @@ TEST(WorkerPoolModel, P4_AfterTheCancelStepNoTaskStarts) {
   explore::expect_holds<cancel_at_any_moment>(fewer);
 }
 
+// Two tasks of one serial key and two workers: they run one after the other, and then every worker ends.
+struct two_tasks_of_one_key {
+  static constexpr unsigned threads = 1;
+
+  void thread(unsigned) {
+    pool = explored_pool(2, 2, time);
+    for (unsigned i = 0; i < 2; ++i) {
+      const auto accepted = pool->post(task_options{.serial_key = 1}, [this, i] {
+        check(!inside.load() && ran.load() == i, "a key's tasks run one at a time, in order");
+        inside.store(true);
+        ran.fetch_add(1);
+        inside.store(false);
+      });
+      check(accepted.has_value(), "an open pool accepts");
+    }
+    pool->close();
+  }
+  void end() { check(pool->shutdown().tasks.succeeded == 2, "P1: the account is even"); }
+
+  explore::virtual_clock time;
+  std::unique_ptr<worker_pool> pool;
+  atomic<bool> inside{false};
+  atomic<unsigned> ran{0};
+};
+
+TEST(WorkerPoolModel, TasksOfOneKeyRunOneAtATimeAndTheLastWorkerEnds) {
+  explore::expect_holds<two_tasks_of_one_key>(fewer);
+}
+
 // A task pauses its pool: what it submits after that waits for the resume, whatever another worker was
 // about to do.
 struct a_task_pauses_its_pool {

@@ -1,4 +1,5 @@
 // Promise P5: no submission deadlocks. (A deadlock shows as this program's timeout.)
+#include "millpool/channel/bounded_queue.hpp"
 #include "millpool/result/result_channel.hpp"
 #include "millpool/result/task_group.hpp"
 #include "millpool/sync/thread_host.hpp"
@@ -9,6 +10,7 @@
 #include <atomic>
 #include <memory>
 #include <numeric>
+#include <optional>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -58,6 +60,32 @@ TEST_P(P5_NoSubmissionDeadlocks, OfAWorkerThatWouldWaitForRoomUntilADeadline) {
                        })
                        .get();
   EXPECT_TRUE(all);
+}
+
+// A task runs inside another one's blocking region, and blocks in its turn.
+TEST_P(P5_NoSubmissionDeadlocks, OfATaskThatBlocksInsideAnothersBlockingRegion) {
+  worker_pool pool{options()};
+  result_channel<int> results{1};
+  auto outer = pool.submit([&] {
+    const blocking_region region;
+    return pool
+        .submit([&] {
+          EXPECT_TRUE(results.submit(pool, [] { return 42; }));
+          return results.pop()->value();
+        })
+        .get();
+  });
+  EXPECT_EQ(outer.get(), 42);
+}
+
+TEST_P(P5_NoSubmissionDeadlocks, OfATaskThatWaitsForAQueueThatAnotherFills) {
+  worker_pool pool{options()};
+  bounded_queue<int> queue{1};
+  std::vector<future<std::optional<int>>> popped;
+  for (int i = 0; i < 2 * workers(); ++i)
+    popped.push_back(pool.submit([&] { return queue.pop(); }));
+  for (int i = 0; i < 2 * workers(); ++i) pool.post([&] { EXPECT_TRUE(queue.push(1)); });
+  for (auto& each : popped) EXPECT_EQ(each.get(), 1);
 }
 
 // Each task submits the next: `chains` at a time, so that the channel is full at capacity 1.

@@ -20,11 +20,6 @@ std::vector<test::thread_cost> costs_of(const std::vector<std::string>& ids) {
   return costs;
 }
 
-bool all_asleep(const std::vector<std::string>& ids) {
-  return std::ranges::all_of(
-      ids, [](const std::string& id) { return test::status_of(id, "State").starts_with('S'); });
-}
-
 void expect_no_cost(std::size_t workers) {
   std::vector<std::string> ids;
   test::await([&] {  // a thread has its name when it has begun to run
@@ -33,7 +28,7 @@ void expect_no_cost(std::size_t workers) {
   });
   // They are on their way to bed: there when all sleep, and have slept for a while.
   auto before = costs_of(ids);
-  for (auto last = std::vector<test::thread_cost>{}; last != before || !all_asleep(ids);
+  for (auto last = std::vector<test::thread_cost>{}; last != before || !test::all_asleep(ids);
        before = costs_of(ids)) {
     last = before;
     test::observe_for(std::chrono::milliseconds{20});

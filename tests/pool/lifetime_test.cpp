@@ -117,6 +117,28 @@ TEST_P(P11_Lifetime, EndsWithSubmittersBlocked) {
   EXPECT_EQ(refused, many);
 }
 
+// A bulk submission goes in blocks of 1024: it must not come back for the next one to a pool that is gone.
+TEST_P(P11_Lifetime, EndsWithABulkSubmitterBlocked) {
+  for (const bool with_results : {false, true}) {
+    std::optional<worker_pool> pool{std::in_place, options()};
+    pool->pause();
+    while (pool->try_post([] {})) {
+    }
+    std::atomic<pid_t> id{0};
+    std::jthread submitter{[&, &p = *pool] {
+      id = ::gettid();
+      const std::vector<void (*)()> tasks(4 * 1024, [] {});
+      if (with_results) {
+        (void)p.submit_bulk(tasks);
+      } else {
+        (void)p.post_bulk(tasks);
+      }
+    }};
+    test::await([&] { return id != 0 && test::all_asleep({std::to_string(id)}); });
+    pool.reset();
+  }
+}
+
 TEST_P(P11_Lifetime, EndsWhileItsTasksSubmitMore) {
   for (int i = 0; i < test::scaled(50); ++i) {
     worker_pool pool{options()};

@@ -1,10 +1,13 @@
 // pause, resume and purge.
 #include "tests/support/gate.hpp"
 #include "tests/support/pool_fixture.hpp"
+#include "tests/support/scaled.hpp"
 
 #include <atomic>
 #include <chrono>
 #include <stdexcept>
+#include <stop_token>
+#include <thread>
 #include <vector>
 
 namespace millpool {
@@ -86,6 +89,45 @@ TEST_P(Pause, EndsAtTheShutdownAlsoIfNothingWaits) {
   pool.pause();
   pool.close();
   EXPECT_TRUE(pool.shutdown().drained);
+}
+
+TEST_P(Pause, HasNoEffectOnceTheEndHasBegun) {
+  worker_pool pool{options()};
+  for (int i = 0; i < capacity(); ++i) pool.post([&] { pool.pause(); });
+  EXPECT_TRUE(pool.drain());
+  pool.pause();
+  EXPECT_FALSE(pool.is_paused());
+  EXPECT_TRUE(pool.shutdown().drained);
+}
+
+// A closed pool whose channel is empty is not at its end as long as something was put off.
+TEST_P(Pause, OfAClosedPoolLosesNothingThatWasPutOff) {
+  for (int round = 0; round < test::scaled(20); ++round) {
+    worker_pool pool{options()};
+    struct tree {
+      worker_pool& pool;
+      std::atomic<int> nodes{0};
+      void grow(int height) {
+        ++nodes;
+        if (height > 0) pool.post([this, height] { grow(height - 1); });
+        if (height > 0) pool.post([this, height] { grow(height - 1); });
+      }
+    } all{pool};
+    pool.post([&] { all.grow(6); });
+    std::jthread pauser{[&](const std::stop_token& stop) {
+      while (!stop.stop_requested()) {
+        pool.pause();
+        pool.resume();
+      }
+    }};
+    pool.wait_idle();
+    pool.post([&] { all.grow(6); });
+    pool.close();
+    pauser.request_stop();
+    pauser.join();
+    const shutdown_report report = pool.shutdown();
+    EXPECT_EQ(report.tasks.succeeded, static_cast<std::uint64_t>(all.nodes));
+  }
 }
 
 using Purge = test::ShapedPoolTest;

@@ -115,6 +115,26 @@ TEST_F(Resize, LetsWorkersAboveTheMinimumGoAfterKeepAlive) {
   EXPECT_EQ(pool.stats().workers.total, 1U);
 }
 
+// What a worker's last hook runs is in the account, though the worker is no longer counted.
+TEST_F(Resize, AccountsForWhatALeavingWorkerStillRuns) {
+  std::atomic<int> flushed{0};
+  worker_pool* self = nullptr;
+  pool_options options = test::sized(1);
+  options.max_workers = 3;
+  options.on_worker_stop = [&](const worker_info&) {
+    if (self != nullptr && self->submit([] { return 1; }).get() == 1) ++flushed;
+  };
+  worker_pool pool{options};
+  self = &pool;
+  { const test::occupation busy{pool, 3}; }
+  pool.resize(1, 1);
+  test::await([&] { return flushed == 2; });
+  self = nullptr;
+  const ledger tasks = pool.shutdown().tasks;
+  EXPECT_EQ(tasks.succeeded, 3U + 2U);
+  EXPECT_EQ(tasks.accepted, tasks.succeeded);
+}
+
 TEST_F(Resize, LetsTheLastWorkerGoIfTheMinimumIsNone) {
   manual_clock time;
   pool_options options = test::sized(0);

@@ -69,6 +69,20 @@ TEST_P(WorkerLocal, MayBeMadeOfOthers) {
   EXPECT_LE(values, workers());
 }
 
+TEST_P(WorkerLocal, MakesOneValueForAThreadThatRunsManyTasksItself) {
+  pool_options chosen = options();
+  chosen.when_full = full_policy::caller_runs;
+  worker_pool pool{chosen};
+  std::atomic<int> made{0};
+  worker_local<int> values{pool, [&] { return ++made; }};
+  pool.pause();
+  while (pool.try_post([] {})) {
+  }
+  for (int i = 0; i < 100; ++i) pool.post([&] { EXPECT_EQ(values.get(), 1); });
+  EXPECT_EQ(made, 1);
+  pool.resume();
+}
+
 TEST_P(WorkerLocal, OutlivesTheWorkersThatMadeItsValues) {
   worker_pool pool{options()};
   worker_local<test::payload> values{pool, [this] { return new_payload(); }};

@@ -1,6 +1,7 @@
 // Support for tests: what the kernel says of this process.
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <filesystem>
@@ -49,6 +50,11 @@ namespace millpool::test {
     if (status_of(id, "Name").starts_with(prefix)) ids.push_back(id);
   }
   return ids;
+}
+
+[[nodiscard]] inline bool all_asleep(const std::vector<std::string>& ids) {
+  return std::ranges::all_of(
+      ids, [](const std::string& id) { return status_of(id, "State").starts_with('S'); });
 }
 
 /// What a thread has cost so far.

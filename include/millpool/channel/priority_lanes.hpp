@@ -3,14 +3,20 @@
 
 #include "millpool/base/assert.hpp"
 #include "millpool/base/clock.hpp"
+#include "millpool/channel/fair_turns.hpp"
+#include "millpool/channel/serial_keys.hpp"
 
+#include <algorithm>
 #include <array>
 #include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
 #include <memory>
+#include <memory_resource>
 #include <optional>
+#include <set>
+#include <tuple>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -28,26 +34,55 @@ struct aging {
   std::uint32_t share = 8;
 };
 
+/// Where a value goes, and with whom it shares its turns. Converts from a lane alone.
+struct placement {
+  placement(std::size_t into) noexcept  // NOLINT(google-explicit-constructor): most have no keys
+      : lane{into} {}
+  placement(std::size_t into, std::optional<std::uint64_t> serial,
+            std::optional<std::uint64_t> fair) noexcept
+      : lane{into}, serial_key{serial}, fair_key{fair} {}
+
+  std::size_t lane;                           ///< 0 (highest) to 7
+  std::optional<std::uint64_t> serial_key{};  ///< values of one key are out one at a time
+  std::optional<std::uint64_t> fair_key{};    ///< the keys of a lane take turns
+};
+
 /// Values in eight lanes, first in first out in each; any value can be taken out of the middle.
 ///
+/// A value whose serial key is held steps aside when its turn comes, and is blocked until the key is
+/// free: then it is back at the place in its lane that its age gives it. Where a value with a fair key is
+/// at the head of its lane, fair_turns says which value with a fair key has the turn: so it may let one
+/// of each other key pass.
+///
 /// Invariants
-///   I1  bit i of occupied_ is set <=> lane i holds a value.
-///   I2  every slot is in exactly one list: one lane's, or the free one; size_ counts the former.
-///   I3  in a lane, values lie in the order in which they came: head the oldest, tail the newest.
+///   I1  bit i of occupied_ is set <=> lane i's list is not empty.
+///   I2  every slot is in one lane's list, or in blocked_, or in the free list; the sizes count the
+///       first two.
+///   I3  in a lane's list, values lie in the order in which they came: head the oldest, tail the newest.
+///   I4  a value with a fair key is in its lane's fair_turns <=> it is in the lane's list.
+///   I5  a blocked value's key is held, or another value of its key is in some list of the channels that
+///       share the keys: so somebody will unblock it.
 /// Thread safety  none: task_channel holds its lock around every call.
-/// Complexity     O(1), but for the take_... that search, which are O(size). Slots are allocated as
-///                the number of waiting values first reaches them, and reused ever after.
-/// Exceptions     emplace: std::bad_alloc, and nothing has changed. The rest never throws.
+/// Complexity     O(1), but for the take_... that search, which are O(size); for blocked values O(log n).
+///                Slots are allocated as the number of waiting values first reaches them, and reused.
+/// Exceptions     emplace: std::bad_alloc, and nothing has changed. The rest never throws, but where
+///                there are serial keys: std::bad_alloc.
 template <class T>
 class priority_lanes {
   static_assert(std::is_nothrow_move_constructible_v<T>, "lanes move values without a way back");
 
  public:
-  explicit priority_lanes(aging rule) noexcept : aging_{rule} {}
+  /// \param  keys  outlives this object. Null: no serial key may be used.
+  explicit priority_lanes(aging rule, serial_keys* keys = nullptr) noexcept
+      : aging_{rule}, keys_{keys} {}
 
   [[nodiscard]] std::size_t size() const noexcept { return size_; }
   [[nodiscard]] std::size_t size(std::size_t lane) const noexcept { return lanes_[lane].size; }
   [[nodiscard]] bool empty() const noexcept { return size_ == 0; }
+  /// Whether there is a value that is not blocked. Its key may be held, if that was not seen yet.
+  [[nodiscard]] bool any_ready() const noexcept { return occupied_ != 0; }
+  [[nodiscard]] std::uint64_t pushed() const noexcept { return pushed_; }  ///< values ever
+  [[nodiscard]] std::size_t ready() const noexcept { return size_ - blocked_.size(); }
 
   /// When the value came that has waited longest in any lane; nothing if there is none.
   [[nodiscard]] std::optional<time_point> oldest() const noexcept;
@@ -55,22 +90,31 @@ class priority_lanes {
   /// Makes room for `count` more values, so that the next `count` emplaces cannot throw.
   void reserve(std::size_t count);
 
-  /// \param  lane  0 (highest) to 7.
-  void emplace(T&& value, std::size_t lane, time_point now);
+  void emplace(T&& value, const placement& where, time_point now);
 
-  /// Takes the next value: of the highest lane, unless aging serves a lower one. REQUIRES: !empty().
+  /// Takes the next value: of the highest lane, unless aging serves a lower one. Its serial key is held
+  /// from here on. \return nothing iff no value is left that is not blocked.
   /// \param  time  read only when more than one lane holds values.
-  T take_next(const clock& time) noexcept;
+  std::optional<T> take_next(const clock& time);
 
-  /// Takes the value that came first, of all lanes. REQUIRES: !empty().
-  T take_oldest() noexcept;
+  /// Takes the value that came first, of all lanes, for good: its key is not held for it.
+  std::optional<T> take_oldest();
 
-  /// Takes the newest value of the lowest occupied lane, if that lane is lower than `lane`.
-  std::optional<T> take_lowest_below(std::size_t lane) noexcept;
+  /// Takes the newest value of the lowest occupied lane, if that lane is lower than `lane`. For good.
+  std::optional<T> take_lowest_below(std::size_t lane);
 
-  /// Takes the newest value for which `wanted(const T&)` holds.
+  /// Takes the newest value for which `wanted(const T&)` holds and that has no serial key.
   template <class Predicate>
-  std::optional<T> take_newest_if(Predicate wanted) noexcept;
+  std::optional<T> take_newest_if(Predicate wanted);
+
+  /// Takes the next value for good, also one that is blocked. REQUIRES: !empty().
+  T take_any(const clock& time);
+
+  /// The value that was taken with this key is done with.
+  void release(std::uint64_t key) noexcept { keys_->release(key); }
+
+  /// The key is free: its next value, if one is blocked, is not any more. \return whether there was one.
+  bool unblock(std::uint64_t key);
 
  private:
   static constexpr std::uint32_t nil = std::numeric_limits<std::uint32_t>::max();
@@ -78,14 +122,18 @@ class priority_lanes {
   struct slot {
     std::optional<T> value;
     time_point came;
+    std::uint64_t number = 0;    // in the order in which values came, also where times are equal
     std::uint32_t before = nil;  // towards the head; unused in the free list
     std::uint32_t after = nil;   // towards the tail
+    placement where{0};
   };
   struct list {
     std::uint32_t head = nil;
     std::uint32_t tail = nil;
-    std::size_t size = 0;
+    std::size_t size = 0;  // with those that are blocked
   };
+  // In the order in which they are unblocked: by key, then the highest lane, then the oldest.
+  using blocked_value = std::tuple<std::uint64_t, std::size_t, std::uint64_t, std::uint32_t>;
   static constexpr std::size_t slots_in_block = 64;
 
   [[nodiscard]] slot& at(std::uint32_t index) noexcept {
@@ -101,15 +149,26 @@ class priority_lanes {
   // The lane, `from` or lower, whose oldest value came first. REQUIRES: one of them holds values.
   [[nodiscard]] std::size_t oldest_lane(std::size_t from) const noexcept;
   [[nodiscard]] std::size_t lane_to_serve(const clock& time) noexcept;
-  T take(std::size_t lane, std::uint32_t index) noexcept;
+  [[nodiscard]] std::uint32_t first_of(std::size_t lane) const noexcept;
+  [[nodiscard]] bool try_acquire(const slot& of);
+  void link_by_age(std::uint32_t index);
+  void unlink(std::uint32_t index) noexcept;
+  void block(std::uint32_t index);
+  T take(std::uint32_t index) noexcept;
+  T take_for_good(std::uint32_t index);
 
   aging aging_;
+  serial_keys* keys_;
   std::array<list, lane_count> lanes_{};
   std::uint32_t occupied_ = 0;  // I1
   std::size_t size_ = 0;
+  std::uint64_t pushed_ = 0;  // values ever
   std::uint32_t free_ = nil;  // I2: linked by `after`
   std::uint32_t takes_since_aged_ = std::numeric_limits<std::uint32_t>::max();
   std::vector<std::unique_ptr<slot[]>> blocks_;  // blocks never move: a slot keeps its index
+  std::array<std::unique_ptr<fair_turns>, lane_count> turns_{};  // made when first needed
+  std::pmr::unsynchronized_pool_resource memory_;
+  std::pmr::set<blocked_value> blocked_{&memory_};
 };
 
 // ---------------------------------------------------------------------------------------------------
@@ -126,30 +185,67 @@ void priority_lanes<T>::reserve(std::size_t count) {
 }
 
 template <class T>
-void priority_lanes<T>::emplace(T&& value, std::size_t lane, time_point now) {
-  MILLPOOL_ASSERT(lane < lane_count, "a lane is 0 (the highest) to 7");
+void priority_lanes<T>::emplace(T&& value, const placement& where, time_point now) {
+  MILLPOOL_ASSERT(where.lane < lane_count, "a lane is 0 (the highest) to 7");
+  MILLPOOL_ASSERT(!where.serial_key || keys_ != nullptr, "this channel knows no serial keys");
   reserve(1);
   const std::uint32_t index = free_;
+  if (where.fair_key) {  // first, since it may throw
+    auto& turns = turns_[where.lane];
+    if (turns == nullptr) turns = std::make_unique<fair_turns>();
+    turns->add_newest(*where.fair_key, index);
+  }
   slot& fresh = at(index);
   free_ = fresh.after;
-  list& to = lanes_[lane];
+  list& to = lanes_[where.lane];
   fresh.value.emplace(std::move(value));
   fresh.came = now;
+  fresh.number = ++pushed_;
+  fresh.where = where;
   fresh.after = nil;
   fresh.before = std::exchange(to.tail, index);  // I3
   (fresh.before == nil ? to.head : at(fresh.before).after) = index;
   ++to.size;
   ++size_;
+  occupied_ |= 1u << where.lane;  // I1
+}
+
+template <class T>
+void priority_lanes<T>::unlink(std::uint32_t index) noexcept {
+  const slot& leaving = at(index);
+  const std::size_t lane = leaving.where.lane;
+  list& from = lanes_[lane];
+  (leaving.before == nil ? from.head : at(leaving.before).after) = leaving.after;
+  (leaving.after == nil ? from.tail : at(leaving.after).before) = leaving.before;
+  if (from.head == nil) occupied_ &= ~(1u << lane);                                  // I1
+  if (leaving.where.fair_key) turns_[lane]->remove(*leaving.where.fair_key, index);  // I4
+}
+
+// Into its lane's list, before all that came after it: it was there once already.
+template <class T>
+void priority_lanes<T>::link_by_age(std::uint32_t index) {
+  slot& back = at(index);
+  const std::size_t lane = back.where.lane;
+  if (back.where.fair_key) {
+    turns_[lane]->add_by_age(*back.where.fair_key, index, [&](std::uint32_t other) {
+      return at(other).number > back.number;
+    });  // I4
+  }
+  list& to = lanes_[lane];
+  std::uint32_t behind = to.head;
+  while (behind != nil && at(behind).number < back.number) behind = at(behind).after;
+  back.after = behind;
+  back.before = behind == nil ? to.tail : at(behind).before;
+  (back.before == nil ? to.head : at(back.before).after) = index;
+  (back.after == nil ? to.tail : at(back.after).before) = index;
   occupied_ |= 1u << lane;  // I1
 }
 
 template <class T>
-T priority_lanes<T>::take(std::size_t lane, std::uint32_t index) noexcept {
+T priority_lanes<T>::take(std::uint32_t index) noexcept {
+  unlink(index);
   slot& leaving = at(index);
-  list& from = lanes_[lane];
-  (leaving.before == nil ? from.head : at(leaving.before).after) = leaving.after;
-  (leaving.after == nil ? from.tail : at(leaving.after).before) = leaving.before;
-  if (--from.size == 0) occupied_ &= ~(1u << lane);  // I1
+  --lanes_[leaving.where.lane].size;
   --size_;
   T value = std::move(*leaving.value);
   leaving.value.reset();
@@ -158,9 +254,54 @@ T priority_lanes<T>::take(std::size_t lane, std::uint32_t index) noexcept {
 }
 
 template <class T>
-T priority_lanes<T>::take_next(const clock& time) noexcept {
-  const std::size_t lane = lane_to_serve(time);
-  return take(lane, lanes_[lane].head);
+T priority_lanes<T>::take_for_good(std::uint32_t index) {
+  const auto key = at(index).where.serial_key;
+  T value = take(index);
+  if (key) unblock(*key);  // I5: it may have been the one that would have unblocked the next
+  return value;
+}
+
+template <class T>
+bool priority_lanes<T>::try_acquire(const slot& of) {
+  return !of.where.serial_key || keys_->try_acquire(*of.where.serial_key);
+}
+
+template <class T>
+void priority_lanes<T>::block(std::uint32_t index) {
+  const slot& waits = at(index);
+  blocked_.insert({*waits.where.serial_key, waits.where.lane, waits.number, index});
+  unlink(index);
+}
+
+template <class T>
+bool priority_lanes<T>::unblock(std::uint64_t key) {
+  const auto next = blocked_.lower_bound({key, 0, 0, 0});
+  if (next == blocked_.end() || std::get<0>(*next) != key) return false;
+  link_by_age(std::get<3>(*next));
+  blocked_.erase(next);
+  return true;
+}
+
+template <class T>
+std::uint32_t priority_lanes<T>::first_of(std::size_t lane) const noexcept {
+  const std::uint32_t head = lanes_[lane].head;
+  return at(head).where.fair_key ? turns_[lane]->first() : head;
+}
+
+template <class T>
+std::optional<T> priority_lanes<T>::take_next(const clock& time) {
+  while (any_ready()) {
+    const std::uint32_t index = first_of(lane_to_serve(time));
+    if (try_acquire(at(index))) return take(index);
+    block(index);
+  }
+  return std::nullopt;
+}
+
+template <class T>
+T priority_lanes<T>::take_any(const clock& time) {
+  while (!blocked_.empty()) unblock(std::get<0>(*blocked_.begin()));
+  return take(first_of(lane_to_serve(time)));
 }
 
 template <class T>
@@ -178,7 +319,7 @@ template <class T>
 std::size_t priority_lanes<T>::oldest_lane(std::size_t from) const noexcept {
   std::size_t oldest = lowest();
   for (std::size_t lane = from; lane < lowest(); ++lane) {
-    if (lanes_[lane].head != nil && at(lanes_[lane].head).came < at(lanes_[oldest].head).came) {
+    if (lanes_[lane].head != nil && at(lanes_[lane].head).number < at(lanes_[oldest].head).number) {
       oldest = lane;
     }
   }
@@ -187,40 +328,40 @@ std::size_t priority_lanes<T>::oldest_lane(std::size_t from) const noexcept {
 
 template <class T>
 std::optional<time_point> priority_lanes<T>::oldest() const noexcept {
-  if (empty()) return std::nullopt;
-  return at(lanes_[oldest_lane(0)].head).came;
+  std::optional<time_point> first;
+  if (any_ready()) first = at(lanes_[oldest_lane(0)].head).came;
+  for (const auto& [key, lane, number, index] : blocked_) {
+    first = std::min(first.value_or(at(index).came), at(index).came);
+  }
+  return first;
 }
 
 template <class T>
-T priority_lanes<T>::take_oldest() noexcept {
-  const std::size_t lane = oldest_lane(0);
-  return take(lane, lanes_[lane].head);
+std::optional<T> priority_lanes<T>::take_oldest() {
+  if (!any_ready()) return std::nullopt;
+  return take_for_good(lanes_[oldest_lane(0)].head);
 }
 
 template <class T>
-std::optional<T> priority_lanes<T>::take_lowest_below(std::size_t lane) noexcept {
-  if (empty() || lowest() <= lane) return std::nullopt;
-  const std::size_t victim = lowest();
-  return take(victim, lanes_[victim].tail);
+std::optional<T> priority_lanes<T>::take_lowest_below(std::size_t lane) {
+  if (!any_ready() || lowest() <= lane) return std::nullopt;
+  return take_for_good(lanes_[lowest()].tail);
 }
 
 template <class T>
 template <class Predicate>
-std::optional<T> priority_lanes<T>::take_newest_if(Predicate wanted) noexcept {
-  std::size_t lane = lane_count;
+std::optional<T> priority_lanes<T>::take_newest_if(Predicate wanted) {
   std::uint32_t newest = nil;
-  for (std::size_t i = 0; i < lane_count; ++i) {
-    for (std::uint32_t index = lanes_[i].tail; index != nil; index = at(index).before) {
-      if (!wanted(std::as_const(*at(index).value))) continue;
-      if (newest == nil || at(index).came > at(newest).came) {
-        lane = i;
-        newest = index;
-      }
+  for (const list& lane : lanes_) {
+    for (std::uint32_t index = lane.tail; index != nil; index = at(index).before) {
+      const slot& each = at(index);
+      if (each.where.serial_key || !wanted(std::as_const(*each.value))) continue;
+      if (newest == nil || each.number > at(newest).number) newest = index;
       break;  // I3: nothing newer in this lane
     }
   }
   if (newest == nil) return std::nullopt;
-  return take(lane, newest);
+  return take(newest);
 }
 
 }  // namespace millpool

@@ -42,8 +42,10 @@ class task_channel {
   /// \param  capacity  in values, at least 1.
   /// \param  time      outlives the channel.
   /// \throws std::invalid_argument if capacity or rule.share is 0.
-  explicit task_channel(std::size_t capacity, aging rule = {}, const clock& time = steady())
-      : time_{time}, capacity_{checked(capacity)}, lanes_{rule} {
+  /// \param  keys      outlives the channel. Null: no serial key may be used.
+  explicit task_channel(std::size_t capacity, aging rule = {}, const clock& time = steady(),
+                        serial_keys* keys = nullptr)
+      : time_{time}, capacity_{checked(capacity)}, lanes_{rule, keys} {
     if (rule.share == 0)
       throw std::invalid_argument{"task_channel: aging.share must be at least 1"};
   }
@@ -51,30 +53,29 @@ class task_channel {
   task_channel& operator=(const task_channel&) = delete;
 
   /// Waits while the channel is full. \return false iff it is closed; `value` is then as it was.
-  [[nodiscard]] bool push(T&& value, std::size_t lane) {
-    return push_until(std::move(value), lane, no_deadline) == queue_status::success;
+  [[nodiscard]] bool push(T&& value, const placement& where) {
+    return push_until(std::move(value), where, no_deadline) == queue_status::success;
   }
 
   /// Never waits. \return success, full or closed; unless success, `value` is left as it was.
-  [[nodiscard]] queue_status try_push(T&& value, std::size_t lane);
+  [[nodiscard]] queue_status try_push(T&& value, const placement& where);
 
   /// Waits while the channel is full, until `deadline` or until `stop` is requested.
   /// \return success, closed or timeout; unless success, `value` is left as it was.
-  [[nodiscard]] queue_status push_until(T&& value, std::size_t lane, time_point deadline,
+  [[nodiscard]] queue_status push_until(T&& value, const placement& where, time_point deadline,
                                         const std::stop_token& stop = {});
 
   /// Pushes as many of `values`, from the front, as there is room for, under one lock. Never waits.
-  /// \param  lane_of  lane_of(const T&) names the lane of a value.
+  /// \param  placement_of  placement_of(const T&) tells where a value goes.
   /// \return how many were taken; those are moved from.
-  template <class LaneOf>
-  [[nodiscard]] std::size_t push_bulk(std::span<T> values, LaneOf lane_of);
+  template <class PlacementOf>
+  [[nodiscard]] std::size_t push_bulk(std::span<T> values, PlacementOf placement_of);
 
   /// Never waits: in a full channel another value makes room.
   /// \return the value that was displaced, if room was needed; or closed; or full, where `who` finds
   ///         no victim. In the last two cases `value` is left as it was.
-  [[nodiscard]] std::expected<std::optional<T>, queue_status> push_displacing(T&& value,
-                                                                              std::size_t lane,
-                                                                              displace who);
+  [[nodiscard]] std::expected<std::optional<T>, queue_status> push_displacing(
+      T&& value, const placement& where, displace who);
 
   /// Waits while the channel is empty. \return the next value, or nothing: closed and empty.
   [[nodiscard]] std::optional<T> pop();
@@ -93,7 +94,8 @@ class task_channel {
   /// try_pop(), for a consumer that wakes others as long as something is left.
   [[nodiscard]] std::expected<taken, queue_status> try_take();
 
-  /// Never waits. Takes the newest value for which `wanted(const T&)` holds. O(size).
+  /// Never waits. Takes the newest value for which `wanted(const T&)` holds and that has no serial key:
+  /// those keep their order. O(size).
   template <class Predicate>
   [[nodiscard]] std::optional<T> take_newest_if(Predicate wanted);
 
@@ -105,6 +107,21 @@ class task_channel {
   /// paused is at its end only once it is empty. Idempotent, both.
   void pause() noexcept;
   void resume() noexcept;
+
+  /// What was taken with this serial key is done with: the next value that stepped aside for it can be
+  /// taken, here and in `other`, which shares the keys. \return whether there was one.
+  bool release(std::uint64_t key, task_channel* other = nullptr);
+
+  /// Whether a take would find a value now; one whose serial key is held may count, once.
+  [[nodiscard]] bool can_take() const {
+    const lock_guard lock{mutex_};
+    return !nothing_to_take();
+  }
+  /// Whether it is closed and all was taken.
+  [[nodiscard]] bool is_at_its_end() const {
+    const lock_guard lock{mutex_};
+    return at_its_end();
+  }
 
   /// Ends input: pushes fail from here on, and everybody who waits is woken. Idempotent.
   void close() noexcept;
@@ -135,9 +152,9 @@ class task_channel {
   }
   // The functions below expect mutex_ to be held.
   [[nodiscard]] bool full() const noexcept { return lanes_.size() >= capacity_; }
-  [[nodiscard]] bool nothing_to_take() const noexcept { return paused_ || lanes_.empty(); }
+  [[nodiscard]] bool nothing_to_take() const noexcept { return paused_ || !lanes_.any_ready(); }
   [[nodiscard]] bool at_its_end() const noexcept { return closed_ && lanes_.empty(); }
-  void put(T&& value, std::size_t lane);
+  void put(T&& value, const placement& where);
   void made_room() noexcept;
 
   const clock& time_;
@@ -149,35 +166,34 @@ class task_channel {
   std::size_t consumers_ = 0;  // that wait for not_empty_
   bool closed_ = false;
   bool paused_ = false;
-  std::uint64_t pushed_ = 0;
   priority_lanes<T> lanes_;
 };
 
 // ---------------------------------------------------------------------------------------------------
 
 template <class T>
-void task_channel<T>::put(T&& value, std::size_t lane) {
-  lanes_.emplace(std::move(value), lane, time_.now());
-  ++pushed_;
+void task_channel<T>::put(T&& value, const placement& where) {
+  lanes_.emplace(std::move(value), where, time_.now());
   if (consumers_ > 0) not_empty_.notify_one();
 }
 
 template <class T>
 void task_channel<T>::made_room() noexcept {
   if (producers_ > 0 && !full()) not_full_.notify_one();
+  if (consumers_ > 0 && at_its_end()) not_empty_.notify_all();
 }
 
 template <class T>
-queue_status task_channel<T>::try_push(T&& value, std::size_t lane) {
+queue_status task_channel<T>::try_push(T&& value, const placement& where) {
   const lock_guard lock{mutex_};
   if (closed_) return queue_status::closed;
   if (full()) return queue_status::full;
-  put(std::move(value), lane);
+  put(std::move(value), where);
   return queue_status::success;
 }
 
 template <class T>
-queue_status task_channel<T>::push_until(T&& value, std::size_t lane, time_point deadline,
+queue_status task_channel<T>::push_until(T&& value, const placement& where, time_point deadline,
                                          const std::stop_token& stop) {
   // Woken under the lock: a producer between its check of `stop` and its wait cannot miss it.
   const std::stop_callback wake{stop, [this] {
@@ -195,7 +211,7 @@ queue_status task_channel<T>::push_until(T&& value, std::size_t lane, time_point
     return queue_status::timeout;
   }
   try {
-    put(std::move(value), lane);
+    put(std::move(value), where);
   } catch (...) {
     made_room();  // as above
     throw;
@@ -205,47 +221,49 @@ queue_status task_channel<T>::push_until(T&& value, std::size_t lane, time_point
 }
 
 template <class T>
-template <class LaneOf>
-std::size_t task_channel<T>::push_bulk(std::span<T> values, LaneOf lane_of) {
+template <class PlacementOf>
+std::size_t task_channel<T>::push_bulk(std::span<T> values, PlacementOf placement_of) {
   const lock_guard lock{mutex_};
   if (closed_) return 0;
   const std::size_t room = capacity_ - std::min(capacity_, lanes_.size());
   const std::size_t count = std::min(room, values.size());
   lanes_.reserve(count);  // before any is moved: all or none
   for (std::size_t i = 0; i < count; ++i)
-    put(std::move(values[i]), lane_of(std::as_const(values[i])));
+    put(std::move(values[i]), placement_of(std::as_const(values[i])));
   return count;
 }
 
 template <class T>
-std::expected<std::optional<T>, queue_status> task_channel<T>::push_displacing(T&& value,
-                                                                               std::size_t lane,
-                                                                               displace who) {
+std::expected<std::optional<T>, queue_status> task_channel<T>::push_displacing(
+    T&& value, const placement& where, displace who) {
   const lock_guard lock{mutex_};
   if (closed_) return std::unexpected{queue_status::closed};
   lanes_.reserve(1);  // before anything is taken out: put() below cannot throw
   std::optional<T> victim;
   if (full()) {  // one goes for one that comes, also where the capacity was cut below the depth
     if (who == displace::lowest) {
-      victim = lanes_.take_lowest_below(lane);
+      victim = lanes_.take_lowest_below(where.lane);
     } else {
-      victim.emplace(lanes_.take_oldest());
+      victim = lanes_.take_oldest();
     }
     if (!victim) return std::unexpected{queue_status::full};
   }
-  put(std::move(value), lane);
+  put(std::move(value), where);
   return victim;
 }
 
 template <class T>
 std::optional<T> task_channel<T>::pop() {
   unique_lock lock{mutex_};
-  ++consumers_;
-  wait_until(not_empty_, lock, time_, no_deadline,
-             [&] { return at_its_end() || !nothing_to_take(); });
-  --consumers_;
-  if (at_its_end()) return std::nullopt;
-  T value = lanes_.take_next(time_);
+  std::optional<T> value;
+  while (!value) {
+    ++consumers_;
+    wait_until(not_empty_, lock, time_, no_deadline,
+               [&] { return at_its_end() || !nothing_to_take(); });
+    --consumers_;
+    if (at_its_end()) return std::nullopt;
+    value = lanes_.take_next(time_);
+  }
   made_room();
   return value;
 }
@@ -255,9 +273,10 @@ std::expected<typename task_channel<T>::taken, queue_status> task_channel<T>::tr
   const lock_guard lock{mutex_};
   if (at_its_end()) return std::unexpected{queue_status::closed};
   if (nothing_to_take()) return std::unexpected{queue_status::empty};
-  taken next{lanes_.take_next(time_), lanes_.size()};
+  std::optional<T> next = lanes_.take_next(time_);
+  if (!next) return std::unexpected{queue_status::empty};
   made_room();
-  return next;
+  return taken{std::move(*next), lanes_.ready()};
 }
 
 template <class T>
@@ -275,9 +294,9 @@ std::vector<T> task_channel<T>::take_all() {
   std::vector<T> all;
   const lock_guard lock{mutex_};
   all.reserve(lanes_.size());
-  while (!lanes_.empty()) all.push_back(lanes_.take_next(time_));
+  while (!lanes_.empty()) all.push_back(lanes_.take_any(time_));
   not_full_.notify_all();
-  if (closed_) not_empty_.notify_all();  // pops that waited for resume() are at the end, too
+  made_room();
   return all;
 }
 
@@ -292,6 +311,23 @@ void task_channel<T>::resume() noexcept {
   const lock_guard lock{mutex_};
   paused_ = false;
   not_empty_.notify_all();
+}
+
+template <class T>
+bool task_channel<T>::release(std::uint64_t key, task_channel* other) {
+  // Under the locks, or a younger value could be taken between the release and the return of the next.
+  // Nobody else holds two channels' locks at once.
+  const lock_guard lock{mutex_};
+  unique_lock other_lock;
+  if (other != nullptr) other_lock = unique_lock{other->mutex_};
+  lanes_.release(key);
+  bool any = false;
+  for (task_channel* each : {this, other}) {
+    if (each == nullptr || !each->lanes_.unblock(key)) continue;
+    if (each->consumers_ > 0) each->not_empty_.notify_one();
+    any = true;
+  }
+  return any;
 }
 
 template <class T>
@@ -324,7 +360,7 @@ std::size_t task_channel<T>::capacity() const {
 template <class T>
 typename task_channel<T>::snapshot task_channel<T>::look() const {
   const lock_guard lock{mutex_};
-  snapshot now{capacity_, {}, lanes_.size(), pushed_, lanes_.oldest()};
+  snapshot now{capacity_, {}, lanes_.size(), lanes_.pushed(), lanes_.oldest()};
   for (std::size_t lane = 0; lane < lane_count; ++lane) now.depth[lane] = lanes_.size(lane);
   return now;
 }

@@ -3,10 +3,13 @@
 
 #include "millpool/base/clock.hpp"
 #include "millpool/base/unique_closure.hpp"
+#include "millpool/channel/priority_lanes.hpp"
 #include "millpool/pool/task_options.hpp"
 #include "millpool/result/completion.hpp"
 
 #include <concepts>
+#include <cstdint>
+#include <optional>
 #include <type_traits>
 #include <utility>
 
@@ -55,6 +58,10 @@ struct queued_task {
   duration timeout = duration::max();
   unsigned attempt = 1;
   unsigned lane = default_priority;
+  std::optional<std::uint64_t> serial_key{};  ///< held from where it is taken to its end
+  std::optional<std::uint64_t> fair_key{};
+
+  [[nodiscard]] placement where() const noexcept { return {lane, serial_key, fair_key}; }
 
   /// The tag by which a waiter finds its own tasks in the channel.
   [[nodiscard]] const void* owner() const noexcept {

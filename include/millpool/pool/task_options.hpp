@@ -46,6 +46,13 @@ struct task_options {
   std::optional<duration> start_by{};
   /// It expires if it has not started by then; if it has, it is told to stop then.
   std::optional<time_point> deadline{};
+  /// Tasks of one key run one at a time: what an actor or a strand is for. In the order of submission
+  /// where their priority is the same, but for those that a task submits to its own full pool. While one waits for its key it keeps its place in the channel;
+  /// a task that waits for the result of one with its own key waits for ever.
+  std::optional<std::uint64_t> serial_key{};
+  /// Waiting tasks of one priority with different keys take turns, however many each key has: for
+  /// tenants that share a pool. In one key, first in first out.
+  std::optional<std::uint64_t> fair_key{};
   std::stop_token stop_token{};  ///< cancels it before its start; tells it to stop after
   unsigned attempt = 1;          ///< what task_context::attempt() says, for who resubmits
   millpool::task_class task_class{};

@@ -1,0 +1,76 @@
+// Layer 2 · channel: whose turn it is among the fair keys of one lane.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <list>
+#include <memory_resource>
+#include <unordered_map>
+
+namespace millpool {
+
+/// Values by key, known by their slots: the keys take turns, a value each; within a key, first in first
+/// out. So one key with a thousand values delays another one's only value by one.
+///
+/// Thread safety  none.
+/// Complexity     O(1), but for add_by_age(), and remove() of a value that is neither its key's oldest nor its newest.
+/// Exceptions     add: std::bad_alloc, and nothing has changed. The rest never throws.
+class fair_turns {
+ public:
+  using slot = std::uint32_t;
+
+  void add_newest(std::uint64_t key, slot value) { flow_of(key).values.push_back(value); }
+  /// Before the first of its key's values for which `is_younger(slot)` holds. O(values before it).
+  template <class IsYounger>
+  void add_by_age(std::uint64_t key, slot value, IsYounger is_younger) {
+    flow& to = flow_of(key);
+    to.values.insert(std::ranges::find_if(to.values, is_younger), value);
+  }
+
+  /// The value whose turn it is. REQUIRES: there is one.
+  [[nodiscard]] slot first() const noexcept { return ring_.front()->values.front(); }
+
+  /// Takes a value out. If it was the first, the turn passes to the next key.
+  void remove(std::uint64_t key, slot value) noexcept {
+    const auto found = flows_.find(key);
+    flow& from = found->second;
+    const bool was_first = ring_.front() == &from && from.values.front() == value;
+    if (from.values.back() == value) {
+      from.values.pop_back();
+    } else {
+      from.values.erase(std::ranges::find(from.values, value));
+    }
+    if (from.values.empty()) {
+      ring_.erase(from.place);
+      flows_.erase(found);
+    } else if (was_first) {
+      ring_.splice(ring_.end(), ring_, from.place);
+    }
+  }
+
+ private:
+  struct flow {
+    explicit flow(std::pmr::memory_resource* memory) : values{memory} {}
+    std::pmr::list<slot> values;  // the oldest first
+    std::pmr::list<flow*>::iterator place{};
+  };
+
+  flow& flow_of(std::uint64_t key) {
+    const auto [found, fresh] = flows_.try_emplace(key, &memory_);
+    if (fresh) {
+      try {
+        found->second.place = ring_.insert(ring_.end(), &found->second);
+      } catch (...) {
+        flows_.erase(found);
+        throw;
+      }
+    }
+    return found->second;
+  }
+
+  std::pmr::unsynchronized_pool_resource memory_;
+  std::pmr::unordered_map<std::uint64_t, flow> flows_{&memory_};  // those with values
+  std::pmr::list<flow*> ring_{&memory_};  // the same, in the order of their turns
+};
+
+}  // namespace millpool
