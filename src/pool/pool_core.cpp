@@ -10,6 +10,7 @@
 #include <pthread.h>
 #include <stdexcept>
 #include <string>
+#include <string_view>
 #include <utility>
 
 namespace millpool {
@@ -24,6 +25,10 @@ std::uint32_t current_fork_generation() {
   });
   static_cast<void>(registered);
   return fork_generation.load(std::memory_order_relaxed);
+}
+
+std::string_view name_of(const class_record* of_class) noexcept {
+  return of_class != nullptr ? std::string_view{of_class->options.name} : std::string_view{};
 }
 
 }  // namespace
@@ -87,6 +92,11 @@ struct pool_core::claim {
 
 std::expected<void, submit_errc> pool_core::accept(queued_task& task, const admission& how) {
   if (forked()) return refuse(submit_errc::forked);
+  if (options_.admit) {
+    if (const auto why = options_.admit({options_.name, name_of(task.of_class), task.lane})) {
+      return refuse(*why);
+    }
+  }
   claim undecided{*this, 1};
   std::expected<void, submit_errc> accepted;
   switch (channel_.try_push(std::move(task), task.where())) {
@@ -179,7 +189,7 @@ std::size_t pool_core::accept_bulk(std::span<queued_task> tasks, const admission
   std::size_t accepted = 0;
   while (!tasks.empty()) {
     std::size_t fitted = 0;
-    if (!forked()) {
+    if (!forked() && !options_.admit) {  // the hook is asked for one at a time
       claim undecided{*this, static_cast<std::int64_t>(tasks.size())};
       fitted = channel_.push_bulk(tasks, [](const queued_task& task) { return task.where(); });
       undecided.count -= static_cast<std::int64_t>(fitted);
@@ -324,6 +334,9 @@ void pool_core::end_unstarted(queued_task&& task, task_state state) noexcept {
 
 void pool_core::end_outside(queued_task&& task, task_state state) noexcept {
   count_outside(state, task.of_class);
+  if (options_.on_task_end) {
+    report_end(task.of_class, state, options_.time->now() - task.submitted, {});
+  }
   end_unstarted(std::move(task), state);
 }
 
@@ -367,11 +380,16 @@ bool pool_core::wait_idle(time_point deadline) {
   return quiet;
 }
 
+void pool_core::report_end(const class_record* of_class, task_state state, duration waited,
+                           duration ran) const noexcept {
+  if (!options_.on_task_end) return;
+  options_.on_task_end({options_.name, name_of(of_class), state, waited, ran});
+}
+
 void pool_core::report_unhandled(std::exception_ptr error,
                                  const class_record* of_class) const noexcept {
   if (options_.on_unhandled) {
-    const std::string_view name = of_class != nullptr ? of_class->options.name : std::string_view{};
-    options_.on_unhandled(std::move(error), {options_.name, name});
+    options_.on_unhandled(std::move(error), {options_.name, name_of(of_class)});
     return;
   }
   const auto log = [&](const char* what) {
@@ -444,8 +462,10 @@ std::vector<purged_task> pool_core::purge() {
   if (forked()) return purged;
   std::vector<queued_task> all = take_all_waiting();
   purged.reserve(all.size());
+  const time_point now = options_.time->now();
   for (queued_task& task : all) {
     count_outside(task_state::discarded, task.of_class);
+    report_end(task.of_class, task_state::discarded, now - task.submitted, {});
     purged.emplace_back(std::move(task));
     settle(1);
   }

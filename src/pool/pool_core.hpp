@@ -106,6 +106,8 @@ class pool_core : public std::enable_shared_from_this<pool_core> {
   void end_outside(queued_task&& task, task_state state) noexcept;  ///< the same, and counts it
   void count_outside(task_state state, class_record* of_class) noexcept;
   void settle(std::int64_t count = 1) noexcept;  ///< so many tasks' ends were told
+  void report_end(const class_record* of_class, task_state state, duration waited,
+                  duration ran) const noexcept;
   void report_unhandled(std::exception_ptr error, const class_record* of_class) const noexcept;
 
   // ---- the operator's side

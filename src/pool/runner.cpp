@@ -56,6 +56,7 @@ void runner::run_to_its_end(queued_task&& taken) noexcept {
   frame here;
   if (const auto verdict = begin(here, task, start)) {
     count(*verdict, task.of_class);
+    core_.report_end(task.of_class, *verdict, start - task.submitted, {});
     return core_.end_unstarted(std::move(task), *verdict);
   }
 
@@ -77,8 +78,10 @@ void runner::run_to_its_end(queued_task&& taken) noexcept {
 
   if (!end(here)) return;  // shutdown has given up on this task: its end is told already
   cells_.wait.record(start - task.submitted);
-  cells_.run.record(time.now() - start);
+  const duration ran = time.now() - start;
+  cells_.run.record(ran);
   count(state, here.of_class);
+  core_.report_end(here.of_class, state, start - task.submitted, ran);
   deliver(here, state, std::move(error));
   core_.settle();
 }

@@ -44,6 +44,7 @@ std::size_t pool_core::abandon() {
   // Told without the crew's lock: a continuation may need it.
   for (runner::orphan& each : orphans) {
     count_outside(task_state::abandoned, each.of_class);
+    report_end(each.of_class, task_state::abandoned, {}, {});
     if (each.completion) each.completion->complete(task_state::abandoned);
     settle();
   }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "millpool/base/clock.hpp"
+#include "millpool/base/errors.hpp"
 #include "millpool/channel/priority_lanes.hpp"
 #include "millpool/pool/shutdown.hpp"
 
@@ -43,6 +44,22 @@ struct unhandled_info {
   std::string_view task_class;  ///< empty if it had none
 };
 
+/// A submission, as the admit hook sees it.
+struct submission_info {
+  std::string_view pool;
+  std::string_view task_class;  ///< empty if it has none
+  unsigned priority;            ///< 0 (the highest) to 7
+};
+
+/// The end of an accepted task, as on_task_end sees it.
+struct task_end_info {
+  std::string_view pool;
+  std::string_view task_class;  ///< empty if it had none
+  task_state state;
+  duration waited;  ///< from submission to start, or to the end if it never started
+  duration ran;     ///< from start to end. Both are zero for an abandoned task
+};
+
 /// Everything that can be chosen when a pool is made. The hooks are called on the thread concerned;
 /// they must not throw, and must not destroy the pool. What they refer to, and `time`, must outlive the
 /// threads: a task that destroys its own pool comes back to them after that.
@@ -65,6 +82,12 @@ struct pool_options {
   /// blocking_region. Where none is left, what only another worker could run waits until one comes back:
   /// with 0, promise P5 holds for the waits only that can run the awaited task themselves.
   std::size_t max_compensation = 64;
+
+  /// Asked before each submission takes a place, on the submitter's thread: an answer refuses it, and is
+  /// what the submitter gets. Where circuit breakers and limits go.
+  std::function<std::optional<submit_errc>(const submission_info&)> admit{};
+  /// A task has ended and is counted; its result is seen once this returns.
+  std::function<void(const task_end_info&)> on_task_end{};
 
   /// A posted task threw. Unset: one line on standard error. It is counted as failed in any case.
   std::function<void(std::exception_ptr, const unhandled_info&)> on_unhandled{};
