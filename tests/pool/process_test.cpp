@@ -200,6 +200,25 @@ TEST_F(P15_Threads, ThatInPartFailToStartAreReportedAndThePoolRunsWithTheRest) {
   EXPECT_EQ(pool.submit([] { return 42; }).get(), 42);
 }
 
+// Nobody is there to run it: the submitter does, and everything that waits with it.
+TEST_F(P15_Threads, ThatCannotBeHadAtAllLeaveTheTasksToTheirSubmitters) {
+  stingy_system system{0};
+  pool_options chosen = test::sized(0);
+  chosen.max_workers = 2;
+  chosen.start_thread = system.starter();
+  worker_pool pool{chosen};
+  std::thread::id ran_by;
+  auto answer = pool.submit([&] {
+    ran_by = std::this_thread::get_id();
+    return pool.submit([] { return 41; }).get() + 1;
+  });
+  EXPECT_EQ(answer.get(), 42);
+  EXPECT_EQ(ran_by, std::this_thread::get_id());
+  const shutdown_report report = pool.shutdown();
+  EXPECT_TRUE(report.drained);
+  EXPECT_EQ(report.tasks.succeeded, 2U);
+}
+
 TEST_F(P15_Threads, ThatFailToStartForASubmissionDoNotFailTheSubmission) {
   stingy_system system{1};
   std::atomic<int> reported{0};

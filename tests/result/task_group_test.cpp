@@ -88,15 +88,21 @@ TEST_P(TaskGroup, EndsTasksThatHaveNotStartedAsCancelledWithoutAnError) {
   test::gate open;
   task_group group{pool};
   std::atomic<int> runs{0};
-  for (std::size_t i = 0; i < GetParam(); ++i) ASSERT_TRUE(group.run([&] { open.pass(); }));
-  for (int i = 0; i < 3; ++i) (void)pool.try_post([] {});
-  ASSERT_TRUE(group.run([&] { ++runs; }).has_value());
+  std::atomic<std::size_t> busy{0};
+  for (std::size_t i = 0; i < GetParam(); ++i) {
+    ASSERT_TRUE(group.run([&] {
+      ++busy;
+      open.pass();
+    }));
+  }
+  test::await([&] { return busy == GetParam(); });
+  for (int i = 0; i < 3; ++i) ASSERT_TRUE(group.run([&] { ++runs; }));
   group.cancel();
   open.open();
   group.wait();
-  EXPECT_LE(runs, 1);
+  EXPECT_EQ(runs, 0);
   pool.wait_idle();
-  EXPECT_TRUE(pool.stats().tasks.balanced());
+  EXPECT_EQ(pool.stats().tasks.cancelled, 3U);
 }
 
 TEST_P(TaskGroup, ItsEndCancelsAndWaits) {

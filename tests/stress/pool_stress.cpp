@@ -121,6 +121,21 @@ class round {
 
     void operator()(task_context& context) { self->run(draw, context); }
   };
+  // A task that submits the next one, so deep that a full pool has to put it off.
+  struct link {
+    round* self;
+    int left;
+    alive life;
+
+    void operator()() {
+      ++self->seen_.started;
+      for (int i = 0; i < 2 && left > 0; ++i) {
+        const int rest = i == 0 ? left - 1 : 0;
+        self->note(self->pool_->post(link{self, rest, alive{self->seen_}}));
+      }
+      ++self->seen_.returned;
+    }
+  };
   job make_task(std::uint64_t draw) { return {this, draw, alive{seen_}}; }
   job make_leaf() { return make_task(63); }
 
@@ -147,6 +162,9 @@ class round {
         break;
       case 6:
         fork_and_join(draw);
+        break;
+      case 7:
+        if (draw >> 8 & 1) note(pool_->post(link{this, 20, alive{seen_}}));
         break;
       default:
         break;
@@ -197,6 +215,8 @@ class round {
       if ((draw >> 20 & 63) == 0) options.start_by = duration::zero();
       if ((draw >> 26 & 63) == 0) options.stop_token = stop.get_token();
       if ((draw >> 32 & 15) == 0) options.task_class = classes_[draw >> 36 & 1];
+      if ((draw >> 44 & 7) == 0) options.serial_key = draw >> 12 & 3;
+      if ((draw >> 47 & 7) == 0) options.fair_key = draw >> 14 & 3;
       switch (draw >> 40 & 15) {
         case 0:
         case 1:
