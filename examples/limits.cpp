@@ -1,4 +1,5 @@
-// A service under more work than it can do: refuse, expire, cancel, and still account for all of it.
+// A service under more work than it can do: refuse, expire, cancel, and still account for all of
+// it.
 #include "millpool/millpool.hpp"
 
 #include <chrono>

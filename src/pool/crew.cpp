@@ -9,9 +9,9 @@
 namespace millpool {
 namespace {
 
-/// Blocks signals on this thread for a scope. A thread started meanwhile inherits that, and so signals
-/// are handled by the program's own threads (promise P15); but for those that a thread brings upon
-/// itself, which must reach their handler, and the profiler's.
+/// Blocks signals on this thread for a scope. A thread started meanwhile inherits that, and so
+/// signals are handled by the program's own threads (promise P15); but for those that a thread
+/// brings upon itself, which must reach their handler, and the profiler's.
 class signals_blocked {
  public:
   signals_blocked() noexcept {
@@ -199,25 +199,32 @@ std::optional<std::system_error> crew::start_one() {
   std::size_t index = 0;
   const auto has_it = [&](const auto& each) { return each->index() == index && !each->finished; };
   while (std::ranges::any_of(workers_, has_it) || std::ranges::any_of(departed_, has_it)) ++index;
+  const std::size_t before = workers_.size();
+  const auto undo = [&] {
+    workers_.resize(before);
+    live_.store(before, std::memory_order_relaxed);
+  };
   try {
-    workers_.reserve(workers_.size() + 1);  // once the thread runs, nothing here may throw
-    auto fresh = std::make_unique<worker>(core_, index);
-    auto body = [self = fresh.get(), core = core_.shared_from_this()]() mutable {
-      self->main(std::move(core));
+    worker& fresh = *workers_.emplace_back(std::make_unique<worker>(core_, index));
+    // Before it runs: it may have done its first task, and ask whether it is above the minimum, before
+    // this thread goes on.
+    live_.store(before + 1, std::memory_order_relaxed);
+    auto body = [&fresh, core = core_.shared_from_this()]() mutable {
+      fresh.main(std::move(core));
     };
     const signals_blocked during_start;
     const auto& start_thread = core_.options().start_thread;
-    fresh->thread = start_thread ? start_thread(std::move(body)) : std::thread{std::move(body)};
-    workers_.push_back(std::move(fresh));
+    fresh.thread = start_thread ? start_thread(std::move(body)) : std::thread{std::move(body)};
   } catch (const std::system_error& failure) {
+    undo();
     ++thread_failures_;
     return failure;
   } catch (const std::exception& failure) {  // out of memory, or a start_thread of the user's
+    undo();
     ++thread_failures_;
     return std::system_error{std::make_error_code(std::errc::resource_unavailable_try_again),
                              failure.what()};
   }
-  live_.store(workers_.size(), std::memory_order_relaxed);
   return std::nullopt;
 }
 
@@ -246,8 +253,8 @@ void crew::add_up(pool_stats& into) {
   for (const auto& each : workers_) all.push_back(each.get());
   for (const auto& each : departed_) all.push_back(each.get());
 
-  // What ended is read before what was accepted, so that no task is seen to end that was not seen to
-  // be accepted. The caller reads the channel after this.
+  // What ended is read before what was accepted, so that no task is seen to end that was not seen
+  // to be accepted. The caller reads the channel after this.
   for (std::size_t i = 0; i < task_state_count; ++i) {
     std::uint64_t& ended = into.tasks.of(static_cast<task_state>(i));
     ended += of_the_gone_.ended[i];

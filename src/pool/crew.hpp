@@ -52,8 +52,8 @@ class crew {
     return live_.load(std::memory_order_relaxed) > minimum_.load(std::memory_order_relaxed);
   }
 
-  /// A worker asks whether it may go. If so it is no longer counted, and must end its thread; what its
-  /// last hook still runs is accounted for.
+  /// A worker asks whether it may go. If so it is no longer counted, and must end its thread; what
+  /// its last hook still runs is accounted for.
   [[nodiscard]] bool leave_if_surplus(worker& self);
   [[nodiscard]] bool leave_if_idle(worker& self);
 
@@ -65,8 +65,8 @@ class crew {
   void add_guest(runner& guest);
   void remove_guest(runner& guest) noexcept;
 
-  /// Calls `visit` for every worker, also one that is on its way out, and guest; nobody comes or goes
-  /// meanwhile.
+  /// Calls `visit` for every worker, also one that is on its way out, and guest; nobody comes or
+  /// goes meanwhile.
   template <class Visit>
   void for_each_runner(Visit visit) {
     const lock_guard lock{mutex_};

@@ -9,8 +9,8 @@ namespace millpool {
 void idle_workers::enter(worker& self) noexcept {
   const lock_guard lock{mutex_};
   self.idle_below = std::exchange(top_, &self);
-  // relaxed: the worker's look into the channel, under the channel's lock, comes after this and before
-  // the submitter's push under the same lock; so a submitter that must see the count does.
+  // relaxed: the worker's look into the channel, under the channel's lock, comes after this and
+  // before the submitter's push under the same lock; so a submitter that must see the count does.
   count_.fetch_add(1, std::memory_order_relaxed);
 }
 

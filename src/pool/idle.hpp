@@ -16,8 +16,9 @@ class worker;
 ///   a submitter   1. puts the task in the channel   2. calls wake_one()
 ///   a worker      1. enter()   2. looks into the channel   3. parks
 /// The channel's lock orders submitter 1 and worker 2. If the worker looked first, it had entered
-/// before, and wake_one() finds it; else it finds the task. Whoever takes a task and sees another left
-/// calls wake_one() as well, so one wake for many tasks (post_bulk) reaches as many workers as needed.
+/// before, and wake_one() finds it; else it finds the task. Whoever takes a task and sees another
+/// left calls wake_one() as well, so one wake for many tasks (post_bulk) reaches as many workers as
+/// needed.
 ///
 /// Invariants
 ///   I1  a worker is on the stack <=> it has entered, and neither left nor been popped by a waker.

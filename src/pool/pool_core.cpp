@@ -16,7 +16,8 @@
 namespace millpool {
 namespace {
 
-// How many forks lie between the first process and this one. A pool of an earlier one has no workers here.
+// How many forks lie between the first process and this one. A pool of an earlier one has no
+// workers here.
 atomic<std::uint32_t> fork_generation{0};
 
 std::uint32_t current_fork_generation() {
@@ -50,7 +51,8 @@ bool pool_core::forked() const noexcept {
   return fork_generation.load(std::memory_order_relaxed) != fork_generation_;
 }
 
-// ---- the submitter's side ---------------------------------------------------------------------------
+// ---- the submitter's side
+// ---------------------------------------------------------------------------
 
 void pool_core::fill_in(queued_task& task, const task_options& options) const {
   class_record* const of_class = options.task_class.record_;
@@ -74,8 +76,8 @@ void pool_core::fill_in(queued_task& task, const task_options& options) const {
   if (start_by) task.start_by = deadline_after(task.submitted, *start_by);
 }
 
-/// So many submissions that are being decided (I1). What is left of `count` at the end was not accepted:
-/// it was refused, or an exception came between.
+/// So many submissions that are being decided (I1). What is left of `count` at the end was not
+/// accepted: it was refused, or an exception came between.
 struct pool_core::claim {
   claim(pool_core& of, std::int64_t submissions) noexcept : core{of}, count{submissions} {
     core.unsettled_.fetch_add(count);  // seq_cst, as in settle(): see wait_idle()
@@ -226,7 +228,8 @@ void pool_core::set_queue_capacity(std::size_t capacity) {
   if (!forked()) channel_.set_capacity(capacity);
 }
 
-// ---- the workers' side ------------------------------------------------------------------------------
+// ---- the workers' side
+// ------------------------------------------------------------------------------
 
 bool pool_core::work_visible() const {
   // By the lock, also of put_off_: idle.hpp says why.
@@ -235,8 +238,9 @@ bool pool_core::work_visible() const {
 }
 
 void pool_core::wake_for_work() {
-  // A submitter that reads "paused" skips the wake. resume() clears it and then wakes everybody; the
-  // channel's lock, taken by our push and by their look, decides who comes second and sees the other.
+  // A submitter that reads "paused" skips the wake. resume() clears it and then wakes everybody;
+  // the channel's lock, taken by our push and by their look, decides who comes second and sees the
+  // other.
   if (paused()) return;
   if (idle_.wake_one() || !crew_.may_grow()) return;
   if (!crew_.grow() && crew_.is_empty()) run_in_caller_for_want_of_workers();
@@ -324,7 +328,8 @@ void pool_core::release_serial(std::uint64_t key) {
     idle_.wake_all();  // it may be at its end, now that this one is not blocked
 }
 
-// ---- how tasks end ----------------------------------------------------------------------------------
+// ---- how tasks end
+// ----------------------------------------------------------------------------------
 
 void pool_core::end_unstarted(queued_task&& task, task_state state) noexcept {
   task.body.reset();  // P2
@@ -370,8 +375,8 @@ bool pool_core::wait_idle(time_point deadline) {
   quiet_excused_ += own;
   awaited_level_.store(quiet_excused_);
   if (own > 0) quiet_.notify_all();  // the level has risen for the other tasks that wait
-  // A task that waits here excuses itself and all tasks that do the same: else two of them would wait
-  // for each other. A thread of the outside waits for all.
+  // A task that waits here excuses itself and all tasks that do the same: else two of them would
+  // wait for each other. A thread of the outside waits for all.
   const bool quiet = wait_until(quiet_, lock, time, deadline, [&] {
     return unsettled_.load() <= (self != nullptr ? quiet_excused_ : 0);
   });
@@ -405,7 +410,8 @@ void pool_core::report_unhandled(std::exception_ptr error,
   }
 }
 
-// ---- the operator's side ----------------------------------------------------------------------------
+// ---- the operator's side
+// ----------------------------------------------------------------------------
 
 task_class pool_core::add_class(task_class_options options) {
   if (forked()) return {};  // classes_mutex_ may be held for ever, and nothing will be submitted

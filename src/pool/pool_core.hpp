@@ -43,11 +43,12 @@ struct class_record {
 ///
 /// A task's way   accept() -> channel -> worker::next() -> runner::run() -> completion
 /// Invariants
-///   I1  unsettled_ counts the accepted tasks whose end has not been told yet, plus submissions that
-///       are being decided: it is raised before a task can be seen, and lowered after its end was told.
+///   I1  unsettled_ counts the accepted tasks whose end has not been told yet, plus submissions
+///       that are being decided: it is raised before a task can be seen, and lowered after its end
+///       was told.
 ///   I2  once cancelling_ is set and every runner's mutex was locked after that, no task starts.
-///   I3  put_off_ is closed before channel_ is: who finds the channel closed and then put_off_ empty
-///       has seen the last task.
+///   I3  put_off_ is closed before channel_ is: who finds the channel closed and then put_off_
+///       empty has seen the last task.
 /// Lifetime  held by the worker_pool, by each worker's thread, and by each call of accept(): so the
 ///           worker_pool may go while any of them is still on its way out (promise P11).
 class pool_core : public std::enable_shared_from_this<pool_core> {
@@ -80,17 +81,19 @@ class pool_core : public std::enable_shared_from_this<pool_core> {
   /// Something waits in the channel: wakes an idle worker, or starts one if the crew may grow.
   void wake_for_work();
 
-  /// Keeps a task that found the channel full, and that its submitter, a worker, may neither wait for
-  /// nor run inside yet another. Not bounded by the capacity, but by what running tasks submit. Any
-  /// worker takes it. \return false if the pool is closed; `task` is then as it was.
+  /// Keeps a task that found the channel full, and that its submitter, a worker, may neither wait
+  /// for nor run inside yet another. Not bounded by the capacity, but by what running tasks submit.
+  /// Any worker takes it. \return false if the pool is closed; `task` is then as it was.
   [[nodiscard]] bool put_off(queued_task& task);
   [[nodiscard]] std::optional<queued_task> take_put_off();
-  /// Whether take_put_off() may find something. Who has found the channel closed may trust a no (I3).
+  /// Whether take_put_off() may find something. Who has found the channel closed may trust a no
+  /// (I3).
   [[nodiscard]] bool any_put_off() const noexcept { return put_off_count_.load() > 0; }
   /// The newest of them, if there are many, and more than the channel may hold.
   [[nodiscard]] std::optional<queued_task> take_put_off_surplus();
 
-  /// For a task that runs without having been taken from a channel. \return whether its key was free.
+  /// For a task that runs without having been taken from a channel. \return whether its key was
+  /// free.
   [[nodiscard]] bool acquire_serial(const queued_task& task);
   /// A task of this key has run: the next one may be taken.
   void release_serial(std::uint64_t key);
@@ -130,8 +133,8 @@ class pool_core : public std::enable_shared_from_this<pool_core> {
 
   /// Whether this process is a fork of the one that made the pool.
   [[nodiscard]] bool forked() const noexcept;
-  /// For a fork: nothing of the pool can be taken apart here, since its threads do not exist and its
-  /// locks may be held by them for ever.
+  /// For a fork: nothing of the pool can be taken apart here, since its threads do not exist and
+  /// its locks may be held by them for ever.
   void keep_for_ever() noexcept { kept_for_ever_ = shared_from_this(); }
 
  private:

@@ -7,12 +7,14 @@
 namespace millpool {
 namespace {
 
-// A few frames deep, a worker's submissions to its own full pool run at once, which is what a caller
-// expects; deeper they are put off, so that a chain of a million such tasks needs no million frames.
+// A few frames deep, a worker's submissions to its own full pool run at once, which is what a
+// caller expects; deeper they are put off, so that a chain of a million such tasks needs no million
+// frames.
 constexpr std::size_t nesting_max = 16;
 
-// A chain of tasks each waiting for the next is run inline to this depth; then the thread just waits,
-// and a compensating worker goes on with a fresh stack. 1,000 frames need well under a megabyte.
+// A chain of tasks each waiting for the next is run inline to this depth; then the thread just
+// waits, and a compensating worker goes on with a fresh stack. 1,000 frames need well under a
+// megabyte.
 constexpr std::size_t helping_max = 1000;
 
 thread_local runner* runner_of_this_thread = nullptr;
@@ -36,7 +38,8 @@ void runner::resign() noexcept {
 }
 
 void runner::run(queued_task&& taken) noexcept {
-  // Inside a blocking_region of another task's, this thread does not block as long as it runs this one.
+  // Inside a blocking_region of another task's, this thread does not block as long as it runs this
+  // one.
   const std::size_t blocks = std::exchange(block_depth_, 0);
   if (blocks > 0 && role_ == role::worker) core_.worker_unblocks();
   const auto serial_key = taken.serial_key;
@@ -130,8 +133,8 @@ bool runner::run_here(queued_task& task) {
   ++nested_here_;
   run(std::move(task));
   if (nested_here_ == nesting_max) {
-    // Depth first, once too much was put off: so a wide tree of tasks needs little memory. But not for
-    // ever, as tasks that each submit the next would have it: the channel is to have its turn.
+    // Depth first, once too much was put off: so a wide tree of tasks needs little memory. But not
+    // for ever, as tasks that each submit the next would have it: the channel is to have its turn.
     for (std::size_t turns = nesting_max; turns > 0; --turns) {
       auto deeper = core_.take_put_off_surplus();
       if (!deeper) break;

@@ -29,18 +29,19 @@ struct task_cells {
   histogram run;
 };
 
-/// Runs tasks on one thread, and stands for their pool when such a task waits. The base of worker; a
-/// thread that runs a task in its own submission (full_policy::caller_runs) is one for as long.
+/// Runs tasks on one thread, and stands for their pool when such a task waits. The base of worker;
+/// a thread that runs a task in its own submission (full_policy::caller_runs) is one for as long.
 ///
-/// Frames  a task may run inside another on the same thread: when a wait runs the awaited task here,
-///         or when a worker submits to its own full pool. Each has a frame; they form a stack.
+/// Frames  a task may run inside another on the same thread: when a wait runs the awaited task
+///         here, or when a worker submits to its own full pool. Each has a frame; they form a
+///         stack.
 /// Invariants
-///   I1  a task that runs has a frame here. It ends when its frame is popped by this thread, or when
-///       abandon() marks the frame: under mutex_, so exactly one of them ends it (promise P1).
-///   I2  a frame is pushed under mutex_ only while the pool does not cancel: so once the cancel step
-///       has locked every runner's mutex_, no task starts (promise P4).
-/// Thread safety  its own thread, but for abandon(), leave_behind(), await_starts() and the readers of
-///                cells and activity.
+///   I1  a task that runs has a frame here. It ends when its frame is popped by this thread, or
+///       when abandon() marks the frame: under mutex_, so exactly one of them ends it (promise P1).
+///   I2  a frame is pushed under mutex_ only while the pool does not cancel: so once the cancel
+///       step has locked every runner's mutex_, no task starts (promise P4).
+/// Thread safety  its own thread, but for abandon(), leave_behind(), await_starts() and the readers
+///                of cells and activity.
 class runner : public thread_host {
  public:
   enum class activity : std::uint8_t { idle, running, blocked };
@@ -50,7 +51,8 @@ class runner : public thread_host {
   runner(pool_core& core, role as) noexcept : core_{core}, role_{as} {}
   virtual ~runner() = default;
 
-  /// The calling thread's runner for `core`, or null if the thread is none of its workers or guests.
+  /// The calling thread's runner for `core`, or null if the thread is none of its workers or
+  /// guests.
   [[nodiscard]] static runner* of(const pool_core& core) noexcept;
 
   /// Makes this the calling thread's runner, on top of one for another pool, until resign().
@@ -86,11 +88,11 @@ class runner : public thread_host {
     completion_ref<millpool::completion> completion;
     class_record* of_class;
   };
-  /// Takes all tasks that run here from this thread: it will not tell their ends any more, the caller
-  /// must. Any thread.
+  /// Takes all tasks that run here from this thread: it will not tell their ends any more, the
+  /// caller must. Any thread.
   void abandon(std::vector<orphan>& into);
-  /// Whether this thread is still in a task that was given up. If so it is nobody's any more, and is
-  /// to call no hook. Any thread.
+  /// Whether this thread is still in a task that was given up. If so it is nobody's any more, and
+  /// is to call no hook. Any thread.
   [[nodiscard]] bool leave_behind();
 
   /// Returns when no task is just being started. Any thread.

@@ -13,11 +13,11 @@
 
 namespace millpool {
 
-/// Takes tasks from the channel and runs them until the pool is closed and empty, or until there are
-/// more workers than wanted.
+/// Takes tasks from the channel and runs them until the pool is closed and empty, or until there
+/// are more workers than wanted.
 ///
-/// Lifetime  owned by crew, from before its thread starts until after it was joined; a worker that is
-///           left behind at shutdown stays with the core, which its thread keeps alive.
+/// Lifetime  owned by crew, from before its thread starts until after it was joined; a worker that
+///           is left behind at shutdown stays with the core, which its thread keeps alive.
 class worker final : public runner {
  public:
   worker(pool_core& core, std::size_t index);

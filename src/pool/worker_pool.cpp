@@ -133,7 +133,8 @@ const std::string& worker_pool::name() const noexcept { return core_->options().
 const clock& worker_pool::clock() const noexcept { return *core_->options().time; }
 bool worker_pool::is_own_thread() const noexcept { return runner::of(*core_) != nullptr; }
 
-// ---- a purged task ----------------------------------------------------------------------------------
+// ---- a purged task
+// ----------------------------------------------------------------------------------
 
 void purged_task::operator()() {
   MILLPOOL_ASSERT(task_.body, "a purged task runs once");

@@ -83,8 +83,8 @@ duration histogram_snapshot::quantile(double q) const noexcept {
   while (static_cast<double>(seen) < rank) seen += in_bucket_[++bucket];
 
   // The middle is at most half a bucket away from every value in it, and a bucket is at most a
-  // quarter of its first value wide. Nothing exceeds max_ns_: a cut there brings it nearer, and makes
-  // it max() in the overflow bucket, whose middle no duration reaches.
+  // quarter of its first value wide. Nothing exceeds max_ns_: a cut there brings it nearer, and
+  // makes it max() in the overflow bucket, whose middle no duration reaches.
   const std::uint64_t first = histogram_layout::first_ns(bucket);
   const std::uint64_t middle = first + (histogram_layout::last_ns(bucket) - first) / 2;
   return to_duration(std::min(middle, max_ns_));

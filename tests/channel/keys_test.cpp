@@ -207,8 +207,9 @@ TEST_F(SerialKeys, AreTakenAllTheSameWhenEverythingIs) {
   EXPECT_EQ(all, (order{10, 11}));
 }
 
-// Against a plain account: whatever is pushed, taken, ended or displaced, each value comes out once, no
-// two of a serial key are out at the same time, and of one key and lane they come in order.
+// Against a plain account: whatever is pushed, taken, ended or displaced, each value comes out
+// once, no two of a serial key are out at the same time, and of one key and lane they come in
+// order.
 TEST_F(SerialKeys, Random_AgreeWithAnAccount) {
   std::mt19937 random{7};  // NOLINT(cert-msc51-cpp): the same every time
   const auto pick = [&](int below) { return static_cast<int>(random() % unsigned(below)); };

@@ -23,8 +23,9 @@ enum class slip {
   takes_one_and_wakes_nobody
 };
 
-// The protocol alone: the real idle_workers, parker and channel, between a submitter and two workers
-// of few lines. A bulk of two tasks comes with one wake; the taker of the last task ends it all.
+// The protocol alone: the real idle_workers, parker and channel, between a submitter and two
+// workers of few lines. A bulk of two tasks comes with one wake; the taker of the last task ends it
+// all.
 template <slip wrong = slip::none>
 struct bulk_of_two {
   static constexpr unsigned threads = 3;

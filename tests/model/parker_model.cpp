@@ -40,8 +40,8 @@ struct two_tokens_in_turn {
 
 TEST(ParkerModel, NoTokenIsLost) { explore::expect_holds<two_tokens_in_turn>(); }
 
-// What the worker of a pool does: it sleeps for a while, gives up, and must then find the token that
-// came at the last moment.
+// What the worker of a pool does: it sleeps for a while, gives up, and must then find the token
+// that came at the last moment.
 struct a_token_at_the_deadline {
   static constexpr unsigned threads = 3;
 

@@ -124,8 +124,8 @@ TEST(TaskChannelModel, ALargerCapacityWakesAllForWhomThereIsRoom) {
   explore::expect_holds<room_by_capacity>();
 }
 
-// Two producers wait in a channel of two places; one of them gives up. The wake that it was sent goes
-// to the other.
+// Two producers wait in a channel of two places; one of them gives up. The wake that it was sent
+// goes to the other.
 struct one_gives_up {
   static constexpr unsigned threads = 3;
 

@@ -123,8 +123,8 @@ TEST(WorkerPoolModel, P4_WhatWasAcceptedBeforeTheCloseRuns) {
   explore::expect_holds<close_while_submitting>(fewer);
 }
 
-// The cancel step comes at any moment: each task either has run or ends as cancelled, and none starts
-// after the step has returned.
+// The cancel step comes at any moment: each task either has run or ends as cancelled, and none
+// starts after the step has returned.
 struct cancel_at_any_moment {
   static constexpr unsigned threads = 1;
 
@@ -157,7 +157,8 @@ TEST(WorkerPoolModel, P4_AfterTheCancelStepNoTaskStarts) {
   explore::expect_holds<cancel_at_any_moment>(fewer);
 }
 
-// Two tasks of one serial key and two workers: they run one after the other, and then every worker ends.
+// Two tasks of one serial key and two workers: they run one after the other, and then every worker
+// ends.
 struct two_tasks_of_one_key {
   static constexpr unsigned threads = 1;
 
@@ -186,8 +187,8 @@ TEST(WorkerPoolModel, TasksOfOneKeyRunOneAtATimeAndTheLastWorkerEnds) {
   explore::expect_holds<two_tasks_of_one_key>(fewer);
 }
 
-// A task pauses its pool: what it submits after that waits for the resume, whatever another worker was
-// about to do.
+// A task pauses its pool: what it submits after that waits for the resume, whatever another worker
+// was about to do.
 struct a_task_pauses_its_pool {
   static constexpr unsigned threads = 1;
 

@@ -1,5 +1,5 @@
-// Promise P4: after close() a submission is refused, and what was accepted runs. After the cancel step
-// returns, no task starts.
+// Promise P4: after close() a submission is refused, and what was accepted runs. After the cancel
+// step returns, no task starts.
 #include "millpool/result/result_channel.hpp"
 #include "millpool/result/task_group.hpp"
 #include "tests/support/gate.hpp"
@@ -144,7 +144,8 @@ TEST_P(P4_Closing, CancelsWhatWaitsAndTellsWhatRunsToStop) {
   EXPECT_EQ(pool.shutdown().tasks.cancelled, GetParam().workers + 1);
 }
 
-// A clock at which a worker can be stopped: it reads the time between taking a task and starting it.
+// A clock at which a worker can be stopped: it reads the time between taking a task and starting
+// it.
 class stopping_clock final : public clock {
  public:
   [[nodiscard]] time_point now() const noexcept override {

@@ -142,8 +142,8 @@ int deep(worker_pool& pool, int n) {
   return 1 + pool.submit([&pool, n] { return deep(pool, n - 1); }).get();
 }
 
-// Other workers may take each link before its submitter waits for it, and so use up all compensation;
-// from there on one thread has the rest of the chain on its stack.
+// Other workers may take each link before its submitter waits for it, and so use up all
+// compensation; from there on one thread has the rest of the chain on its stack.
 TEST_P(P5_NoSubmissionDeadlocks, OfAChainOfAThousandWaits) {
   worker_pool pool{options()};
   EXPECT_EQ(pool.submit([&] { return deep(pool, 900); }).get(), 900);

@@ -1,4 +1,5 @@
-// Promise P2: a task's callable, and all that it captured, is destroyed before its result can be seen.
+// Promise P2: a task's callable, and all that it captured, is destroyed before its result can be
+// seen.
 #include "millpool/result/result_channel.hpp"
 #include "millpool/result/task_group.hpp"
 #include "tests/support/gate.hpp"

@@ -1,4 +1,5 @@
-// Promise P11: after the end no thread, descriptor or byte is left; and the end may come at any moment.
+// Promise P11: after the end no thread, descriptor or byte is left; and the end may come at any
+// moment.
 #include "tests/support/allocations.hpp"
 #include "tests/support/gate.hpp"
 #include "tests/support/pool_fixture.hpp"
@@ -117,7 +118,8 @@ TEST_P(P11_Lifetime, EndsWithSubmittersBlocked) {
   EXPECT_EQ(refused, many);
 }
 
-// A bulk submission goes in blocks of 1024: it must not come back for the next one to a pool that is gone.
+// A bulk submission goes in blocks of 1024: it must not come back for the next one to a pool that
+// is gone.
 TEST_P(P11_Lifetime, EndsWithABulkSubmitterBlocked) {
   for (const bool with_results : {false, true}) {
     std::optional<worker_pool> pool{std::in_place, options()};

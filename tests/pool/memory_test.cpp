@@ -19,8 +19,9 @@ MILLPOOL_IN_ALL_SHAPES(P14_Memory);
 
 constexpr int tasks = 3000;
 
-// Has `use` run that many tasks to warm up, then again. The second time the whole process may allocate
-// only as often as more tasks are inside at once than ever before: not once a task, nor once in ten.
+// Has `use` run that many tasks to warm up, then again. The second time the whole process may
+// allocate only as often as more tasks are inside at once than ever before: not once a task, nor
+// once in ten.
 template <class Use>
 void expect_no_allocation_a_task(worker_pool& pool, Use use) {
   use();

@@ -151,6 +151,27 @@ TEST_F(Resize, LetsTheLastWorkerGoIfTheMinimumIsNone) {
   EXPECT_EQ(pool.submit([] { return 2; }).get(), 2) << "and a new one comes";
 }
 
+// A worker may have run its first task, and gone to sleep, before whoever started it goes on.
+TEST_F(Resize, LetsAWorkerGoThatSleptBeforeItsStarterReturned) {
+  manual_clock time;
+  std::atomic<bool> ran{false};
+  pool_options options = test::sized(0);
+  options.max_workers = 1;
+  options.keep_alive = 1min;
+  options.time = &time;
+  options.start_thread = [&](std::function<void()> body) {
+    std::thread started{std::move(body)};
+    test::await([&] { return ran && test::all_asleep(test::threads_named("test/")); });
+    return started;
+  };
+  worker_pool pool{options};
+  pool.post([&] { ran = true; });
+  test::await([&] {
+    time.advance(1min);
+    return pool.stats().workers.total == 0;
+  });
+}
+
 TEST_F(Resize, LetsIdleWorkersGoWhenTheMinimumSinks) {
   manual_clock time;
   pool_options options = test::sized(4);

@@ -22,7 +22,8 @@ TEST_P(P6_NoWakeUpIsLost, WhenTasksComeOneAtATime) {
   for (int i = 0; i < test::scaled(10'000); ++i) ASSERT_EQ(pool.submit([i] { return i; }).get(), i);
 }
 
-// A task comes so long after the one before that it meets the worker at every step of its way to bed.
+// A task comes so long after the one before that it meets the worker at every step of its way to
+// bed.
 TEST_P(P6_NoWakeUpIsLost, WhenATaskComesAtWhateverMoment) {
   worker_pool pool{options()};
   std::atomic<int> ran{0};

@@ -1,4 +1,5 @@
-// ordered_stream: results in the order of submission. What it shares with result_channel is tested there.
+// ordered_stream: results in the order of submission. What it shares with result_channel is tested
+// there.
 #include "millpool/pool/worker_pool.hpp"
 #include "millpool/result/result_channel.hpp"
 #include "tests/support/gate.hpp"

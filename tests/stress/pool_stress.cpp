@@ -2,9 +2,9 @@
 // accepted task still end exactly once?
 //
 // A round makes a pool of random size, capacity and policy. Producers submit by every way there is;
-// tasks throw, wait for each other and submit more; meanwhile an operator resizes, pauses, purges and
-// watches; then the pool is shut down in one of several ways, at any moment. Both sides count: the
-// pool in its ledger, the test by what it saw. The two accounts must agree (promise P1).
+// tasks throw, wait for each other and submit more; meanwhile an operator resizes, pauses, purges
+// and watches; then the pool is shut down in one of several ways, at any moment. Both sides count:
+// the pool in its ledger, the test by what it saw. The two accounts must agree (promise P1).
 //
 // MILLPOOL_STRESS_TASKS and MILLPOOL_STRESS_SEED choose how many and which.
 #include "millpool/millpool.hpp"
@@ -47,7 +47,8 @@ struct account {
   std::atomic<std::uint64_t> purged{0};
 };
 
-/// Counts the callables that exist: copies of a task that are still somewhere when all is over leak.
+/// Counts the callables that exist: copies of a task that are still somewhere when all is over
+/// leak.
 class alive {
  public:
   explicit alive(account& of) noexcept : of_{&of} { ++of_->bodies; }

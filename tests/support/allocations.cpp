@@ -12,7 +12,8 @@ thread_local std::uint64_t allocations = 0;
 std::atomic<std::uint64_t> all_allocations{0};
 std::atomic<std::uint64_t> all_releases{0};
 
-// Both relaxed: read when the threads of interest are gone, or for a difference of one thread's own.
+// Both relaxed: read when the threads of interest are gone, or for a difference of one thread's
+// own.
 void* counted(void* memory) {
   if (memory == nullptr) throw std::bad_alloc{};
   ++allocations;

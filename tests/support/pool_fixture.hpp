@@ -57,8 +57,8 @@ struct pool_shape {
 class PoolTest : public ::testing::Test {
  protected:
   void TearDown() override {
-    // A joined thread leaves the kernel's list a moment after join() returned; one that was left behind
-    // or that destroyed its own pool may even have a payload to destroy yet.
+    // A joined thread leaves the kernel's list a moment after join() returned; one that was left
+    // behind or that destroyed its own pool may even have a payload to destroy yet.
     while (thread_count() > threads_before_) std::this_thread::yield();
     EXPECT_EQ(payloads_alive, 0) << "payloads left over";
   }

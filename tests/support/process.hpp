@@ -33,7 +33,8 @@ namespace millpool::test {
   return count - 1;
 }
 
-/// A field of /proc/self/task/<id>/status, such as "SigBlk"; empty if thread or field are not there.
+/// A field of /proc/self/task/<id>/status, such as "SigBlk"; empty if thread or field are not
+/// there.
 [[nodiscard]] inline std::string status_of(const std::string& id, const std::string& field) {
   std::ifstream status{"/proc/self/task/" + id + "/status"};
   for (std::string line; std::getline(status, line);) {

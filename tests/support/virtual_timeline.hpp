@@ -11,7 +11,8 @@
 namespace millpool::test {
 
 /// Actions at virtual times, run in order. Before the clock moves on, the pool has done all that it
-/// had to do: so what happens at a time depends on the times alone, and not on how fast threads are.
+/// had to do: so what happens at a time depends on the times alone, and not on how fast threads
+/// are.
 class virtual_timeline {
  public:
   virtual_timeline(manual_clock& time, worker_pool& pool) : time_{time}, pool_{pool} {}

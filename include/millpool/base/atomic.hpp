@@ -1,7 +1,8 @@
 // Layer 0 · base: the one door to atomics.
 //
-// All shared words of the library are millpool::atomic, so that a test build can put an instrumented
-// type in their place and walk through the interleavings. In production it is std::atomic itself.
+// All shared words of the library are millpool::atomic, so that a test build can put an
+// instrumented type in their place and walk through the interleavings. In production it is
+// std::atomic itself.
 #pragma once
 
 #if defined(MILLPOOL_EXPLORE)

@@ -7,11 +7,12 @@
 
 namespace millpool {
 
-/// Blocks of one size, kept for reuse, so that a submission allocates nothing once the pool is warm.
+/// Blocks of one size, kept for reuse, so that a submission allocates nothing once the pool is
+/// warm.
 ///
 /// Bounded        keeps at most `kept_max` free blocks; what comes back beyond that is freed.
-/// Lifetime       held by shared_ptr: by the pool, and by each thing that lies in one of its blocks,
-///                since a future may outlive its pool.
+/// Lifetime       held by shared_ptr: by the pool, and by each thing that lies in one of its
+///                blocks, since a future may outlive its pool.
 /// Thread safety  both members may be called concurrently.
 class block_cache {
  public:
@@ -22,7 +23,8 @@ class block_cache {
   block_cache(const block_cache&) = delete;
   block_cache& operator=(const block_cache&) = delete;
 
-  /// \return at least `bytes` bytes, aligned as operator new aligns. More than block_bytes come from
+  /// \return at least `bytes` bytes, aligned as operator new aligns. More than block_bytes come
+  /// from
   ///         the general allocator.
   /// \throws std::bad_alloc.
   [[nodiscard]] void* allocate(std::size_t bytes);

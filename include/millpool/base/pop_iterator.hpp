@@ -22,7 +22,8 @@ class pop_iterator {
   /// Pops the first value.
   explicit pop_iterator(Source& source) : source_{&source}, current_{source.pop()} {}
 
-  /// The value that was popped: the loop's own, to be moved from at will. Lasts until the next step.
+  /// The value that was popped: the loop's own, to be moved from at will. Lasts until the next
+  /// step.
   [[nodiscard]] T& operator*() const noexcept { return *current_; }
   [[nodiscard]] T* operator->() const noexcept { return &*current_; }
 

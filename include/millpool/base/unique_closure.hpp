@@ -13,9 +13,9 @@ namespace millpool {
 
 /// A callable of any type, held once: moved, never copied; small ones without an allocation.
 ///
-/// What std::move_only_function leaves open this one states: a callable of up to `inline_bytes`, not
-/// aligned more strictly than max_align_t, whose move does not throw, lies inside. Any other lies in
-/// one block of the heap. Moving a unique_closure never throws.
+/// What std::move_only_function leaves open this one states: a callable of up to `inline_bytes`,
+/// not aligned more strictly than max_align_t, whose move does not throw, lies inside. Any other
+/// lies in one block of the heap. Moving a unique_closure never throws.
 ///
 /// Thread safety  none: one owner at a time.
 template <class Signature, std::size_t inline_bytes = 48>

@@ -75,8 +75,8 @@ class bounded_queue {
     return emplace_until(deadline_after(time_.now(), wait), value);
   }
 
-  /// Waits while the channel is full, but not beyond `deadline`. If there is room, a deadline in the
-  /// past is as good as any.
+  /// Waits while the channel is full, but not beyond `deadline`. If there is room, a deadline in
+  /// the past is as good as any.
   /// \return success, closed or timeout; unless success, `value` is left as it was.
   [[nodiscard]] queue_status push_until(T&& value, time_point deadline) {
     return emplace_until(deadline, std::move(value));

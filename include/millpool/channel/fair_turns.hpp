@@ -9,11 +9,12 @@
 
 namespace millpool {
 
-/// Values by key, known by their slots: the keys take turns, a value each; within a key, first in first
-/// out. So one key with a thousand values delays another one's only value by one.
+/// Values by key, known by their slots: the keys take turns, a value each; within a key, first in
+/// first out. So one key with a thousand values delays another one's only value by one.
 ///
 /// Thread safety  none.
-/// Complexity     O(1), but for add_by_age(), and remove() of a value that is neither its key's oldest nor its newest.
+/// Complexity     O(1), but for add_by_age(), and remove() of a value that is neither its key's
+///                oldest nor its newest.
 /// Exceptions     add: std::bad_alloc, and nothing has changed. The rest never throws.
 class fair_turns {
  public:

@@ -27,8 +27,8 @@ namespace millpool {
 inline constexpr std::size_t lane_count = 8;
 
 /// How the lower lanes are kept from starving. A lane whose oldest value has waited longer than
-/// `bound` is served before the higher ones; of `share` values taken, at most one is served so, that
-/// a flood of old low-priority values cannot turn the order upside down under overload.
+/// `bound` is served before the higher ones; of `share` values taken, at most one is served so,
+/// that a flood of old low-priority values cannot turn the order upside down under overload.
 struct aging {
   duration bound = std::chrono::seconds{1};
   std::uint32_t share = 8;
@@ -49,24 +49,26 @@ struct placement {
 
 /// Values in eight lanes, first in first out in each; any value can be taken out of the middle.
 ///
-/// A value whose serial key is held steps aside when its turn comes, and is blocked until the key is
-/// free: then it is back at the place in its lane that its age gives it. Where a value with a fair key is
-/// at the head of its lane, fair_turns says which value with a fair key has the turn: so it may let one
-/// of each other key pass.
+/// A value whose serial key is held steps aside when its turn comes, and is blocked until the key
+/// is free: then it is back at the place in its lane that its age gives it. Where a value with a
+/// fair key is at the head of its lane, fair_turns says which value with a fair key has the turn:
+/// so it may let one of each other key pass.
 ///
 /// Invariants
 ///   I1  bit i of occupied_ is set <=> lane i's list is not empty.
 ///   I2  every slot is in one lane's list, or in blocked_, or in the free list; the sizes count the
 ///       first two.
-///   I3  in a lane's list, values lie in the order in which they came: head the oldest, tail the newest.
+///   I3  in a lane's list, values lie in the order in which they came: head the oldest, tail the
+///       newest.
 ///   I4  a value with a fair key is in its lane's fair_turns <=> it is in the lane's list.
-///   I5  a blocked value's key is held, or another value of its key is in some list of the channels that
-///       share the keys: so somebody will unblock it.
+///   I5  a blocked value's key is held, or another value of its key is in some list of the channels
+///       that share the keys: so somebody will unblock it.
 /// Thread safety  none: task_channel holds its lock around every call.
-/// Complexity     O(1), but for the take_... that search, which are O(size); for blocked values O(log n).
-///                Slots are allocated as the number of waiting values first reaches them, and reused.
-/// Exceptions     emplace: std::bad_alloc, and nothing has changed. The rest never throws, but where
-///                there are serial keys: std::bad_alloc.
+/// Complexity     O(1), but for the take_... that search, which are O(size); for blocked values
+///                O(log n). Slots are allocated as the number of waiting values first reaches them,
+///                and reused.
+/// Exceptions     emplace: std::bad_alloc, and nothing has changed. The rest never throws, but
+///                where there are serial keys: std::bad_alloc.
 template <class T>
 class priority_lanes {
   static_assert(std::is_nothrow_move_constructible_v<T>, "lanes move values without a way back");
@@ -92,15 +94,16 @@ class priority_lanes {
 
   void emplace(T&& value, const placement& where, time_point now);
 
-  /// Takes the next value: of the highest lane, unless aging serves a lower one. Its serial key is held
-  /// from here on. \return nothing iff no value is left that is not blocked.
+  /// Takes the next value: of the highest lane, unless aging serves a lower one. Its serial key is
+  /// held from here on. \return nothing iff no value is left that is not blocked.
   /// \param  time  read only when more than one lane holds values.
   std::optional<T> take_next(const clock& time);
 
   /// Takes the value that came first, of all lanes, for good: its key is not held for it.
   std::optional<T> take_oldest();
 
-  /// Takes the newest value of the lowest occupied lane, if that lane is lower than `lane`. For good.
+  /// Takes the newest value of the lowest occupied lane, if that lane is lower than `lane`. For
+  /// good.
   std::optional<T> take_lowest_below(std::size_t lane);
 
   /// Takes the newest value for which `wanted(const T&)` holds and that has no serial key.
@@ -113,7 +116,8 @@ class priority_lanes {
   /// The value that was taken with this key is done with.
   void release(std::uint64_t key) noexcept { keys_->release(key); }
 
-  /// The key is free: its next value, if one is blocked, is not any more. \return whether there was one.
+  /// The key is free: its next value, if one is blocked, is not any more. \return whether there was
+  /// one.
   bool unblock(std::uint64_t key);
 
  private:
@@ -171,7 +175,7 @@ class priority_lanes {
   std::pmr::set<blocked_value> blocked_{&memory_};
 };
 
-// ---------------------------------------------------------------------------------------------------
+// -------------------------------------------------------------------------------------------------
 
 template <class T>
 void priority_lanes<T>::reserve(std::size_t count) {

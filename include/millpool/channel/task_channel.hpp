@@ -1,4 +1,5 @@
-// Layer 2 · channel: values in flight, by priority. Next stop: src/pool/worker.cpp, which takes them.
+// Layer 2 · channel: values in flight, by priority. Next stop: src/pool/worker.cpp, which takes
+// them.
 #pragma once
 
 #include "millpool/base/clock.hpp"
@@ -22,7 +23,8 @@ namespace millpool {
 /// What makes room in a full channel when nobody waits for it.
 enum class displace {
   oldest,  ///< the value that came first, of all lanes
-  lowest,  ///< the newest value of the lowest lane; nothing if that is not lower than the new value's
+  /// The newest value of the lowest lane; nothing if that is not lower than the new value's.
+  lowest,
 };
 
 /// A bounded channel with eight priority lanes, shared by any number of producers and consumers.
@@ -72,7 +74,8 @@ class task_channel {
   [[nodiscard]] std::size_t push_bulk(std::span<T> values, PlacementOf placement_of);
 
   /// Never waits: in a full channel another value makes room.
-  /// \return the value that was displaced, if room was needed; or closed; or full, where `who` finds
+  /// \return the value that was displaced, if room was needed; or closed; or full, where `who`
+  /// finds
   ///         no victim. In the last two cases `value` is left as it was.
   [[nodiscard]] std::expected<std::optional<T>, queue_status> push_displacing(
       T&& value, const placement& where, displace who);
@@ -94,22 +97,22 @@ class task_channel {
   /// try_pop(), for a consumer that wakes others as long as something is left.
   [[nodiscard]] std::expected<taken, queue_status> try_take();
 
-  /// Never waits. Takes the newest value for which `wanted(const T&)` holds and that has no serial key:
-  /// those keep their order. O(size).
+  /// Never waits. Takes the newest value for which `wanted(const T&)` holds and that has no serial
+  /// key: those keep their order. O(size).
   template <class Predicate>
   [[nodiscard]] std::optional<T> take_newest_if(Predicate wanted);
 
   /// Never waits. Takes all that waits, in the order in which it would have been taken.
   [[nodiscard]] std::vector<T> take_all();
 
-  /// From here until resume() there is nothing to take, for anybody but take_all(): every take either
-  /// came before pause() returned or comes after resume(). Pushes go on. A closed channel that is
-  /// paused is at its end only once it is empty. Idempotent, both.
+  /// From here until resume() there is nothing to take, for anybody but take_all(): every take
+  /// either came before pause() returned or comes after resume(). Pushes go on. A closed channel
+  /// that is paused is at its end only once it is empty. Idempotent, both.
   void pause() noexcept;
   void resume() noexcept;
 
-  /// What was taken with this serial key is done with: the next value that stepped aside for it can be
-  /// taken, here and in `other`, which shares the keys. \return whether there was one.
+  /// What was taken with this serial key is done with: the next value that stepped aside for it can
+  /// be taken, here and in `other`, which shares the keys. \return whether there was one.
   bool release(std::uint64_t key, task_channel* other = nullptr);
 
   /// Whether a take would find a value now; one whose serial key is held may count, once.
@@ -169,7 +172,7 @@ class task_channel {
   priority_lanes<T> lanes_;
 };
 
-// ---------------------------------------------------------------------------------------------------
+// -------------------------------------------------------------------------------------------------
 
 template <class T>
 void task_channel<T>::put(T&& value, const placement& where) {
@@ -315,8 +318,8 @@ void task_channel<T>::resume() noexcept {
 
 template <class T>
 bool task_channel<T>::release(std::uint64_t key, task_channel* other) {
-  // Under the locks, or a younger value could be taken between the release and the return of the next.
-  // Nobody else holds two channels' locks at once.
+  // Under the locks, or a younger value could be taken between the release and the return of the
+  // next. Nobody else holds two channels' locks at once.
   const lock_guard lock{mutex_};
   unique_lock other_lock;
   if (other != nullptr) other_lock = unique_lock{other->mutex_};

@@ -10,7 +10,8 @@ namespace millpool {
 
 /// Where every task went that a pool ever accepted (promise P1):
 ///
-///   accepted = succeeded + failed + cancelled + expired + discarded + abandoned + waiting + running
+///   accepted = succeeded + failed + cancelled + expired + discarded + abandoned
+///              + waiting + running
 ///
 /// A refused submission is in none of them. Counts are tasks.
 struct ledger {

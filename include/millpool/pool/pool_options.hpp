@@ -26,8 +26,9 @@ enum class full_policy : std::uint8_t {
   caller_runs,     ///< the submitter runs the task itself, at once
   discard_oldest,  ///< the task that waited longest, of all lanes, is discarded
   discard_newest,  ///< the new task itself is accepted and discarded at once
-  discard_lowest,  ///< the newest task of the lowest lane is discarded if that lane is lower than the
-                   ///< new task's; else the new task itself
+  /// The newest task of the lowest lane is discarded, if that lane is lower than the new task's;
+  /// else the new task itself.
+  discard_lowest,
 };
 [[nodiscard]] std::string_view to_string(full_policy policy) noexcept;
 
@@ -61,14 +62,15 @@ struct task_end_info {
 };
 
 /// Everything that can be chosen when a pool is made. The hooks are called on the thread concerned;
-/// they must not throw, and must not destroy the pool. What they refer to, and `time`, must outlive the
-/// threads: a task that destroys its own pool comes back to them after that.
+/// they must not throw, and must not destroy the pool. What they refer to, and `time`, must outlive
+/// the threads: a task that destroys its own pool comes back to them after that.
 struct pool_options {
   std::string name = "millpool";
 
   /// Workers that always exist, and that exist at most. More than the minimum are started when a
   /// submission finds no idle worker, and leave when idle for keep_alive. Unset: the minimum is the
-  /// number of CPUs this process may use, by affinity and cgroup quota, and the maximum is the same.
+  /// number of CPUs this process may use, by affinity and cgroup quota, and the maximum is the
+  /// same.
   std::optional<std::size_t> min_workers{};  ///< 0 is allowed: no thread until there is work
   std::optional<std::size_t> max_workers{};  ///< at least 1, and not less than the minimum
 
@@ -78,13 +80,14 @@ struct pool_options {
   duration keep_alive = std::chrono::seconds{60};
   millpool::aging aging{};
 
-  /// Workers that may be added for a time, above max_workers, while others are blocked in a wait or a
-  /// blocking_region. Where none is left, what only another worker could run waits until one comes back:
-  /// with 0, promise P5 holds for the waits only that can run the awaited task themselves.
+  /// Workers that may be added for a time, above max_workers, while others are blocked in a wait or
+  /// a blocking_region. Where none is left, what only another worker could run waits until one
+  /// comes back: with 0, promise P5 holds for the waits only that can run the awaited task
+  /// themselves.
   std::size_t max_compensation = 64;
 
-  /// Asked before each submission takes a place, on the submitter's thread: an answer refuses it, and is
-  /// what the submitter gets. Where circuit breakers and limits go.
+  /// Asked before each submission takes a place, on the submitter's thread: an answer refuses it,
+  /// and is what the submitter gets. Where circuit breakers and limits go.
   std::function<std::optional<submit_errc>(const submission_info&)> admit{};
   /// A task has ended and is counted; its result is seen once this returns.
   std::function<void(const task_end_info&)> on_task_end{};
@@ -98,7 +101,8 @@ struct pool_options {
   /// A thread could not be started; the pool runs with what it has. Counted in stats() in any case.
   std::function<void(const std::system_error&)> on_thread_failure{};
 
-  /// Starts a thread that calls the given function once. Unset: std::thread. Must not call the pool.
+  /// Starts a thread that calls the given function once. Unset: std::thread. Must not call the
+  /// pool.
   std::function<std::thread(std::function<void()>)> start_thread{};
 
   shutdown_plan at_destruction{};  ///< what the destructor does

@@ -35,8 +35,8 @@ struct pool_stats {
   std::array<std::uint64_t, submit_errc_count> refused{};  ///< submissions, by submit_errc
   std::size_t queue_capacity = 0;
   std::array<std::size_t, lane_count> depth{};  ///< waiting tasks by priority, 0 the highest
-  /// Waiting tasks beyond the capacity: what tasks submitted to their own full pool, many deep, and what
-  /// therefore could neither wait for room nor run at once.
+  /// Waiting tasks beyond the capacity: what tasks submitted to their own full pool, many deep, and
+  /// what therefore could neither wait for room nor run at once.
   std::size_t put_off = 0;
   duration oldest_waiting{};  ///< age of the oldest waiting task, or zero
   worker_counts workers;

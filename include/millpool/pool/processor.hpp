@@ -24,8 +24,8 @@ struct processor_options {
 ///   lengths.close();
 ///   for (auto& length : lengths.results()) print(length.value());
 ///
-/// Bounded        push() waits while result_capacity results are under way or not popped: somebody has
-///                to read results(), or to close() and let go.
+/// Bounded        push() waits while result_capacity results are under way or not popped: somebody
+///                has to read results(), or to close() and let go.
 /// Thread safety  every member may be called concurrently, except the constructor and destructor.
 template <class Task, class Result>
 class processor {
@@ -37,7 +37,8 @@ class processor {
                  options.pool.time != nullptr ? *options.pool.time : steady()},
         pool_{std::move(options.pool)} {}
 
-  /// Waits for room. \return false iff the processor is closed, or the full_policy refused the task.
+  /// Waits for room. \return false iff the processor is closed, or the full_policy refused the
+  /// task.
   [[nodiscard]] bool push(Task task, const task_options& options = {}) {
     return results_
         .submit(pool_, options,

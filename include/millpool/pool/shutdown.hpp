@@ -18,8 +18,9 @@ inline constexpr duration forever = duration::max();
 ///   close    submissions are refused from here on. Takes no time.
 ///   drain    what was accepted runs to its end.
 ///   cancel   what still waits ends as cancelled; what runs is told to stop, and waited for.
-///   abandon  what runs even so ends as abandoned: its future completes, its thread is left behind. What
-///            such a task refers to must outlive it, so give it no references to a local scope.
+///   abandon  what runs even so ends as abandoned: its future completes, its thread is left behind.
+///            What such a task refers to must outlive it, so give it no references to a local
+///            scope.
 ///
 /// A step is skipped when nothing is left for it to do.
 struct shutdown_plan {

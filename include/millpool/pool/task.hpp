@@ -41,8 +41,9 @@ using task_result =
 /// A task between its acceptance and its end: what to call, where to report, and until when.
 ///
 /// State                                           where it lies
-///   waiting --begin--> running --end--> ended     waiting: in the channel   running: on a worker's stack
-///   waiting ----------------end--> ended          (cancelled, expired or discarded before its start)
+///   waiting --begin--> running --end--> ended     waiting: in the channel
+///                                                 running: on a worker's stack
+///   waiting ----------------end--> ended          cancelled, expired or discarded before its start
 /// Invariants
 ///   I1  it ends exactly once (promise P1); whoever took it out of the channel sees to that.
 ///   I2  body is destroyed before completion is told (promise P2).

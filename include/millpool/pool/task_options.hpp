@@ -46,9 +46,10 @@ struct task_options {
   std::optional<duration> start_by{};
   /// It expires if it has not started by then; if it has, it is told to stop then.
   std::optional<time_point> deadline{};
-  /// Tasks of one key run one at a time: what an actor or a strand is for. In the order of submission
-  /// where their priority is the same, but for those that a task submits to its own full pool. While one waits for its key it keeps its place in the channel;
-  /// a task that waits for the result of one with its own key waits for ever.
+  /// Tasks of one key run one at a time: what an actor or a strand is for. In the order of
+  /// submission where their priority is the same, but for those that a task submits to its own full
+  /// pool. While one waits for its key it keeps its place in the channel; a task that waits for the
+  /// result of one with its own key waits for ever.
   std::optional<std::uint64_t> serial_key{};
   /// Waiting tasks of one priority with different keys take turns, however many each key has: for
   /// tenants that share a pool. In one key, first in first out.
@@ -58,7 +59,8 @@ struct task_options {
   millpool::task_class task_class{};
 };
 
-/// What a running task may ask. Taken by reference as the task's only argument, by tasks that want it.
+/// What a running task may ask. Taken by reference as the task's only argument, by tasks that want
+/// it.
 ///
 /// Thread safety  every member may be called concurrently, during the task.
 class task_context {
@@ -74,7 +76,8 @@ class task_context {
   /// The stop_token given at the submission.
   [[nodiscard]] const std::stop_token& stop_token() const noexcept { return stop_token_; }
 
-  /// The earlier of the deadline and of the start plus the timeout; no_deadline if there is neither.
+  /// The earlier of the deadline and of the start plus the timeout; no_deadline if there is
+  /// neither.
   [[nodiscard]] time_point deadline() const noexcept { return deadline_; }
 
   /// The time left until deadline(): zero once it has passed, duration::max() if there is none.

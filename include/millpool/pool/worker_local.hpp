@@ -26,7 +26,8 @@ class thread_place {
   thread_place(const thread_place&) = delete;
   thread_place& operator=(const thread_place&) = delete;
 
-  /// The calling thread's value here, null at first. Valid until this thread asks another place. O(1).
+  /// The calling thread's value here, null at first. Valid until this thread asks another place.
+  /// O(1).
   [[nodiscard]] void*& of_this_thread() const;
 
  private:
@@ -45,9 +46,10 @@ class thread_place {
 ///   sums.for_each([&](long sum) { total += sum; });
 ///
 /// Lifetime       values live until the worker_local ends, also those of workers that have left.
-/// Thread safety  get() by the pool's tasks, concurrently; for_each() when none of them calls get().
-/// Cost           get() is O(1); one allocation and one lock at the first on a thread. A thread keeps two
-///                words for each of the worker_locals that ever lived at the same time.
+/// Thread safety  get() by the pool's tasks, concurrently; for_each() when none of them calls
+///                get().
+/// Cost           get() is O(1); one allocation and one lock at the first on a thread. A thread
+///                keeps two words for each of the worker_locals that ever lived at the same time.
 template <class T>
 class worker_local {
  public:

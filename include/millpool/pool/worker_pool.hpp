@@ -43,11 +43,12 @@ struct admission {
 ///
 /// Submitting     a task is called once, on a worker, as f(task_context&) or as f(). post() forgets
 ///                it, submit() gives a future. Each also takes task_options; post() and
-///                submit() take a task_class instead, too. A priority above 7: std::invalid_argument.
-///                An lvalue is copied, an rvalue moved; a refused task is destroyed.
+///                submit() take a task_class instead, too. A priority above 7:
+///                std::invalid_argument. An lvalue is copied, an rvalue moved; a refused task is
+///                destroyed.
 /// Priorities     0 is the highest, 7 the lowest, default_priority lies between. FIFO within one.
-/// Full           at queue_capacity waiting tasks, full_policy decides. A worker's submission to its
-///                own pool never waits: where the policy would block, the worker runs the task
+/// Full           at queue_capacity waiting tasks, full_policy decides. A worker's submission to
+///                its own pool never waits: where the policy would block, the worker runs the task
 ///                itself, at once, or puts it off for any worker if it is deep in such tasks (P5).
 /// Exceptions     a task's never end a worker: submit() keeps it in the future, post() gives it to
 ///                pool_options::on_unhandled (promise P13).
@@ -127,8 +128,8 @@ class worker_pool {
     return submit_with(options, {.kind = admission::wait::never}, std::forward<F>(f));
   }
 
-  /// Submits f, waiting for room for at most `d`, or until `t` by the pool's clock or until `stop` is
-  /// requested, whatever the full_policy. \return timeout if time was up or stop was requested.
+  /// Submits f, waiting for room for at most `d`, or until `t` by the pool's clock or until `stop`
+  /// is requested, whatever the full_policy. \return timeout if time was up or stop was requested.
   template <submittable F>
   [[nodiscard]] std::expected<future<task_result<F>>, submit_errc> submit_for(
       duration d, F&& f, const task_options& options = {}) {
@@ -145,7 +146,8 @@ class worker_pool {
   // ---- many at once
 
   /// Submits a range of callables, moving from each: one lock and one wake-up for all that there is
-  /// room for, of up to 1024 at a time; the rest as post() does, one by one. \return how many were accepted.
+  /// room for, of up to 1024 at a time; the rest as post() does, one by one. \return how many were
+  /// accepted.
   template <std::ranges::input_range Range>
   requires submittable<std::ranges::range_value_t<Range>> std::size_t post_bulk(
       Range&& range, const task_options& options = {});
@@ -180,10 +182,10 @@ class worker_pool {
   /// \throws std::invalid_argument if capacity is 0. What waits beyond a smaller capacity stays.
   void set_queue_capacity(std::size_t capacity);
 
-  /// From here until resume() no task is taken out of the channel; one that was taken before may still
-  /// start. Running tasks go on, and so does what a full pool's submitter must run itself.
-  /// Submissions are accepted while there is room. drain(), cancel() and shutdown() resume, and once
-  /// one of them has begun pause() has no effect.
+  /// From here until resume() no task is taken out of the channel; one that was taken before may
+  /// still start. Running tasks go on, and so does what a full pool's submitter must run itself.
+  /// Submissions are accepted while there is room. drain(), cancel() and shutdown() resume, and
+  /// once one of them has begun pause() has no effect.
   void pause() noexcept;
   void resume() noexcept;
   [[nodiscard]] bool is_paused() const noexcept;
@@ -204,15 +206,16 @@ class worker_pool {
   void close() noexcept;
   /// Waits, for at most `limit`, until all has run. \return whether it has.
   bool drain(duration limit = forever);
-  /// What waits ends as cancelled, what runs is told to stop, and is waited for, for at most `limit`.
-  /// After it returns no task starts. \return whether nothing runs any more.
+  /// What waits ends as cancelled, what runs is told to stop, and is waited for, for at most
+  /// `limit`. After it returns no task starts. \return whether nothing runs any more.
   bool cancel(duration limit = forever);
   /// What runs even so ends as abandoned. \return how many tasks that were.
   std::size_t abandon();
 
   /// All four steps as far as needed, and joins the workers. Called again, it returns
   /// the first call's report. A task may call it: its own thread is then joined by a later call
-  /// from outside, or by the destructor. A then() or on_unhandled that runs is waited for in any case.
+  /// from outside, or by the destructor. A then() or on_unhandled that runs is waited for in any
+  /// case.
   shutdown_report shutdown(const shutdown_plan& plan = {});
 
   // ---- watching
@@ -242,7 +245,7 @@ class worker_pool {
   std::shared_ptr<pool_core> core_;
 };
 
-// ---------------------------------------------------------------------------------------------------
+// -------------------------------------------------------------------------------------------------
 
 template <class Target, submittable F>
 std::expected<void, submit_errc> worker_pool::launch_with(completion_ref<Target> target,

@@ -31,8 +31,8 @@ class completion {
   /// The task ended. Publishes the result: what the worker did before is visible to who reads it.
   virtual void complete(task_state state) noexcept = 0;
 
-  /// The tag by which a waiter finds the waiting tasks that it waits for: this object, unless several
-  /// share one. Only ever compared.
+  /// The tag by which a waiter finds the waiting tasks that it waits for: this object, unless
+  /// several share one. Only ever compared.
   [[nodiscard]] const void* owner() const noexcept { return owner_ != nullptr ? owner_ : this; }
 
   void add_reference() noexcept {

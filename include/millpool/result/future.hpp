@@ -52,7 +52,8 @@ class [[nodiscard]] future {
   bool wait_until(time_point t) const { return state().wait_until(t); }
 
   /// Waits for the result and moves it out.
-  /// \throws what the task threw; task_stopped if it was cancelled, expired, discarded or abandoned;
+  /// \throws what the task threw; task_stopped if it was cancelled, expired, discarded or
+  /// abandoned;
   ///         submit_error if it was refused.
   T get() { return take().value(); }
 
@@ -66,13 +67,14 @@ class [[nodiscard]] future {
 
   /// Has `f` called with the value when it is there, on the thread that completes the task (keep it
   /// short: calls of a chain of then() nest), or at once, here, if it is there already. An `f` that
-  /// takes no T but a future<T> is given the ready future instead, however the task ended; otherwise `f` is not called unless the task
-  /// succeeded, and its error or stop passes on.
+  /// takes no T but a future<T> is given the ready future instead, however the task ended;
+  /// otherwise `f` is not called unless the task succeeded, and its error or stop passes on.
   /// \return the future of what f returns; f's exception is kept in it.
   template <class F>
   auto then(F f) &&;
 
-  /// Resumes the coroutine on the thread that completes the task; the result of co_await is get()'s.
+  /// Resumes the coroutine on the thread that completes the task; the result of co_await is
+  /// get()'s.
   auto operator co_await() &&;
 
  private:
@@ -90,7 +92,7 @@ class [[nodiscard]] future {
   completion_ref<result_state<T>> state_;
 };
 
-// ---------------------------------------------------------------------------------------------------
+// -------------------------------------------------------------------------------------------------
 
 template <class T>
 future<T> future<T>::refused(submit_errc code) {

@@ -28,12 +28,13 @@ enum class result_order : std::uint8_t { completion, submission };
 /// Invariants
 ///   I1  a reservation lands exactly once: with a result, or empty when the pool refused the task.
 ///       The next place to be popped is never an empty one that has landed: it is skipped at once.
-///   I2  places_[i % capacity] belongs to position i, for popped_ <= i < popped_ + capacity. A result
-///       lands at its reservation's number (submission order) or at landed_ (completion order).
+///   I2  places_[i % capacity] belongs to position i, for popped_ <= i < popped_ + capacity. A
+///       result lands at its reservation's number (submission order) or at landed_ (completion
+///       order).
 /// Thread safety  every member may be called concurrently.
 /// Allocation     the constructor's, only.
-/// Exceptions     if moving a value throws, land() lands that exception in its place, and pop_until()
-///                loses that one value.
+/// Exceptions     if moving a value throws, land() lands that exception in its place, and
+///                pop_until() loses that one value.
 template <class T>
 class result_buffer {
  public:

@@ -22,7 +22,8 @@ namespace millpool {
 ///                the reader, a worker never does. So nobody is stuck when the reader leaves, and a
 ///                thread that submits more than `capacity` before it pops waits for itself.
 /// Conservation   every accepted task gives exactly one result, however it ended.
-/// Closing        after close(), submissions are refused; pops give what is under way, then nothing.
+/// Closing        after close(), submissions are refused; pops give what is under way, then
+///                nothing.
 /// Thread safety  every member may be called concurrently, except the constructor and destructor.
 /// Exceptions     a value whose move throws on its way in reads as failed, with that exception; one
 ///                whose move throws in pop() is lost.
@@ -54,7 +55,8 @@ class result_stream {
     return submit_reserved(buffer_->reserve(no_deadline), pool, options, std::forward<F>(f));
   }
 
-  /// The same, but does not wait for the reader. \return full if `capacity` results are outstanding.
+  /// The same, but does not wait for the reader. \return full if `capacity` results are
+  /// outstanding.
   template <class Pool, class F>
   [[nodiscard]] std::expected<void, submit_errc> try_submit(
       Pool& pool, const typename Pool::options_type& options, F&& f) {
@@ -111,8 +113,8 @@ class result_stream {
 template <class T>
 using result_channel = result_stream<T, result_order::completion>;
 
-/// Results in the order in which the tasks were submitted. A slow task holds back the results behind
-/// it, at most `capacity` of them.
+/// Results in the order in which the tasks were submitted. A slow task holds back the results
+/// behind it, at most `capacity` of them.
 template <class T>
 using ordered_stream = result_stream<T, result_order::submission>;
 

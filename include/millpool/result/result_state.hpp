@@ -13,7 +13,8 @@
 namespace millpool {
 
 /// What is to happen when a result is there: then(), or a coroutine to resume. Runs once, on the
-/// thread that completes the task, or on the thread that attached it if the result was there before.
+/// thread that completes the task, or on the thread that attached it if the result was there
+/// before.
 class continuation {
  public:
   continuation(const continuation&) = delete;
@@ -49,9 +50,9 @@ class publication {
     return (word_.load(std::memory_order_acquire) & ready) != 0;
   }
 
-  /// Waits until ready. On a worker of the pool that has the task `owner`: runs that task here if it
-  /// has not started and there is no deadline, since the task might take longer; else lets another
-  /// worker take this one's place meanwhile (promise P5).
+  /// Waits until ready. On a worker of the pool that has the task `owner`: runs that task here if
+  /// it has not started and there is no deadline, since the task might take longer; else lets
+  /// another worker take this one's place meanwhile (promise P5).
   /// \return is_ready(): false only if `deadline` came first.
   bool wait(const void* owner, const clock& time, time_point deadline) noexcept;
 

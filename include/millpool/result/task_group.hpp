@@ -55,12 +55,13 @@ struct group_options {
 ///   group.run(right);
 ///   group.wait();
 ///
-/// Errors         wait() rethrows the first; the others are dropped. A refused submission is one, as a
-///                submit_error: a wait() that returns means that all has run. A stopped task is none.
-/// Waits          a worker in wait() runs the group's own tasks that have not started, newest first,
-///                and then lets another worker take its place: no deadlock (promise P5).
-/// Thread safety  run(), cancel() and stop_token() may be called concurrently, also by the group's own
-///                tasks; wait() by one thread at a time.
+/// Errors         wait() rethrows the first; the others are dropped. A refused submission is one,
+///                as a submit_error: a wait() that returns means that all has run. A stopped task
+///                is none.
+/// Waits          a worker in wait() runs the group's own tasks that have not started, newest
+///                first, and then lets another worker take its place: no deadlock (promise P5).
+/// Thread safety  run(), cancel() and stop_token() may be called concurrently, also by the group's
+///                own tasks; wait() by one thread at a time.
 /// Allocation     one for the group; none a task, for small closures.
 template <class Pool>
 class task_group {

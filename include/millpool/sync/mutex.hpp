@@ -1,7 +1,7 @@
 // Layer 1 · sync: locks, and waiting under one.
 //
-// Together with base/atomic.hpp and sync/futex.hpp this is the shim through which all of the library
-// waits: a test build may put instrumented types in its place.
+// Together with base/atomic.hpp and sync/futex.hpp this is the shim through which all of the
+// library waits: a test build may put instrumented types in its place.
 #pragma once
 
 #if defined(MILLPOOL_EXPLORE)

@@ -35,8 +35,8 @@ class thread_host {
 /// Makes `host` the calling thread's. \return the one before.
 thread_host* install_thread_host(thread_host* host) noexcept;
 
-/// Tells the calling thread's pool that the thread blocks from here to the end of the scope. Costs a
-/// load where there is no pool.
+/// Tells the calling thread's pool that the thread blocks from here to the end of the scope. Costs
+/// a load where there is no pool.
 class blocking_region {
  public:
   blocking_region() noexcept : host_{this_thread_host()} {
@@ -52,7 +52,8 @@ class blocking_region {
   thread_host* host_;
 };
 
-/// wait_until(), for whoever may be a worker: where it has to wait, another worker may take its place.
+/// wait_until(), for whoever may be a worker: where it has to wait, another worker may take its
+/// place.
 template <class Predicate>
 bool wait_until_hosted(condition_variable& changed, unique_lock& lock, const clock& time,
                        time_point deadline, Predicate satisfied) {

@@ -94,7 +94,8 @@ void expect_holds(settings how = {}) {
   EXPECT_EQ(found.failure, "") << "under at least one schedule";
 }
 
-/// The model notices `planted`: else it proves nothing. The failing schedule fails again when replayed.
+/// The model notices `planted`: else it proves nothing. The failing schedule fails again when
+/// replayed.
 template <model M>
 void expect_caught(fault planted = fault::none, settings how = {}) {
   how.planted = planted;

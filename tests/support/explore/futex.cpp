@@ -1,4 +1,5 @@
-// Support for models: sync/futex.hpp for threads that the explorer runs. Takes src/sync/futex.cpp's place.
+// Support for models: sync/futex.hpp for threads that the explorer runs. Takes src/sync/futex.cpp's
+// place.
 #include "millpool/sync/futex.hpp"
 
 #include "tests/support/explore/scheduler.hpp"

@@ -51,8 +51,10 @@ struct run_settings {
   std::vector<std::string>* story = nullptr;  ///< is told every operation, a line each
 };
 
-/// Runs `threads`, one at a time, to their ends; `decide` says who goes on at each shared operation.
-/// \return what went wrong, or nothing. Then the threads that are left never run again: they and all
+/// Runs `threads`, one at a time, to their ends; `decide` says who goes on at each shared
+/// operation.
+/// \return what went wrong, or nothing. Then the threads that are left never run again: they and
+/// all
 ///         that they use must be kept.
 [[nodiscard]] std::optional<std::string> run(std::vector<std::function<void()>> threads,
                                              decider& decide, const run_settings& settings);

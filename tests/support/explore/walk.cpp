@@ -49,8 +49,9 @@ class follower final : public decider {
   std::size_t at_ = 0;
 };
 
-/// Schedules by the number of their pre-emptions, each once: a run follows the beginning that it was
-/// given, then lets everybody go on as long as they can, and leaves each way not taken for later.
+/// Schedules by the number of their pre-emptions, each once: a run follows the beginning that it
+/// was given, then lets everybody go on as long as they can, and leaves each way not taken for
+/// later.
 class systematic final : public decider {
  public:
   explicit systematic(std::size_t kept_max) : kept_max_{kept_max} {}
@@ -106,8 +107,8 @@ class systematic final : public decider {
 };
 
 /// Two kinds of chance, in turn: threads of random priority that change it at a few random moments
-/// (after Burckhardt et al., "A randomized scheduler with probabilistic guarantees of finding bugs"),
-/// and a coin at each decision.
+/// (after Burckhardt et al., "A randomized scheduler with probabilistic guarantees of finding
+/// bugs"), and a coin at each decision.
 class by_chance final : public decider {
  public:
   explicit by_chance(std::uint64_t seed) : random_{seed} {}
