@@ -13,6 +13,8 @@ signal_events::signal_events(std::initializer_list<int> signals) {
   for (const int signal : signals) sigaddset(&mask, signal);
   ::pthread_sigmask(SIG_BLOCK, &mask, &original_mask_);
   ::signal(SIGPIPE, SIG_IGN);
+  // Whoever ignores SIGCHLD never learns how a child ended, and our parent may have passed that on.
+  ::signal(SIGCHLD, SIG_DFL);
   fd_.reset(::signalfd(-1, &mask, SFD_CLOEXEC | SFD_NONBLOCK));
   if (!fd_) throw std::system_error(errno, std::generic_category(), "signalfd");
 }

@@ -92,3 +92,8 @@ equal "the third time ends it" 130 "$status"
 equal "a job has default signals and an empty mask" "0000000000000000" \
   "$("$millpool" run sh -c 'grep SigBlk /proc/self/status' ::: 1 | cut -f2)"
 equal "yes | head works in a job" "y" "$("$millpool" run sh -c 'yes | head -1' ::: 1)"
+
+# Nor do we depend on what our parent does with SIGCHLD: to ignore it would hide how every job ended.
+(trap '' CHLD; exec "$millpool" run --joblog log false ::: 1)
+equal "a job fails though our parent ignores SIGCHLD" 123 $?
+equal "and its log says so" 1 "$(tail -1 log | cut -f7)"

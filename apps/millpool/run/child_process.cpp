@@ -98,12 +98,13 @@ bool child_process::wait_until(time_point deadline) {
   }
 }
 
-child_status child_process::reap() {
+std::expected<child_status, std::error_code> child_process::reap() {
   int status = 0;
-  while (::waitpid(pid_, &status, 0) < 0 && errno == EINTR) {
+  while (::waitpid(pid_, &status, 0) < 0) {
+    if (errno != EINTR) return std::unexpected(app::last_error());
   }
-  if (WIFSIGNALED(status)) return {0, WTERMSIG(status)};
-  return {WEXITSTATUS(status), 0};
+  if (WIFSIGNALED(status)) return child_status{0, WTERMSIG(status)};
+  return child_status{WEXITSTATUS(status), 0};
 }
 
 void child_process::signal_group(int signal) const noexcept { ::kill(-pid_, signal); }

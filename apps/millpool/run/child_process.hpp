@@ -49,7 +49,8 @@ class child_process {
   /// Waits until it is dead or `deadline` has come. \return whether it is dead.
   [[nodiscard]] bool wait_until(time_point deadline);
   /// Takes the zombie away. It must be dead.
-  [[nodiscard]] child_status reap();
+  /// \return how it ended, or why nobody can tell.
+  [[nodiscard]] std::expected<child_status, std::error_code> reap();
 
   /// To every process of the group.
   void signal_group(int signal) const noexcept;

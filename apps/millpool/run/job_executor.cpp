@@ -56,7 +56,7 @@ void job_executor::run(const job_input& job, std::optional<std::uint64_t> total)
   context_.stop.request(now ? stop_level::kill : stop_level::drain);
 }
 
-// \return false if the job was killed because the run ends, or could not be started at all.
+// \return false if the job was killed because the run ends, or nothing can be said of how it ended.
 bool job_executor::attempt(const job_input& job, slot& at, job_report& report) {
   context_.command.fill(at.argv, job, at.number);
   at.command.clear();
@@ -74,13 +74,17 @@ bool job_executor::attempt(const job_input& job, slot& at, job_report& report) {
   const bool killed = context_.stop.level() == stop_level::kill;
   if (timed_out || killed) end_group(*child);
   context_.running.remove(index);
-  const child_status status = child->reap();
+  const auto status = child->reap();
 
   if (killed) return false;
+  if (!status) {
+    fail("cannot tell how job " + std::to_string(job.seq) + " ended: " + status.error().message());
+    return false;
+  }
   if (!context_.options.ungroup) at.files.measure();
   report.runtime = steady().now() - started;
-  report.signal = status.signal;
-  report.exit_value = timed_out && status.exit_value == 0 ? -1 : status.exit_value;
+  report.signal = status->signal;
+  report.exit_value = timed_out && status->exit_value == 0 ? -1 : status->exit_value;
   if (timed_out) {
     context_.out.say("job " + std::to_string(job.seq) +
                      " was killed because it timed out: " + at.command);
