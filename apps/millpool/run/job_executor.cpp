@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
+#include <exception>
 #include <poll.h>
 #include <unistd.h>
 
@@ -30,8 +31,16 @@ job_executor::job_executor(run_context context)
   if (context.options.tag) tag_.emplace(*context.options.tag, context.options.replacement);
 }
 
-void job_executor::run(const job_input& job, std::optional<std::uint64_t> total) {
+void job_executor::run(const job_input& job, std::optional<std::uint64_t> total) noexcept {
   if (context_.stop.stopping()) return;
+  try {
+    run_attempts(job, total);
+  } catch (const std::exception& error) {
+    fail("job " + std::to_string(job.seq) + ": " + error.what());
+  }
+}
+
+void job_executor::run_attempts(const job_input& job, std::optional<std::uint64_t> total) {
   const auto at = slots_.take();
   job_report report;
   report.seq = job.seq;

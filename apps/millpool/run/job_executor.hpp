@@ -47,11 +47,13 @@ class job_executor {
   explicit job_executor(run_context context);
 
   /// Runs one job to its end, with all its attempts. Does nothing once the run is ending. A job that was
-  /// killed because the run ends is neither printed nor logged: a resumed run starts it again.
+  /// killed because the run ends is neither printed nor logged: a resumed run starts it again. What goes
+  /// wrong here (no memory) ends the run.
   /// \param total  how many jobs there are, if that is known by now.
-  void run(const job_input& job, std::optional<std::uint64_t> total);
+  void run(const job_input& job, std::optional<std::uint64_t> total) noexcept;
 
  private:
+  void run_attempts(const job_input& job, std::optional<std::uint64_t> total);
   [[nodiscard]] bool attempt(const job_input& job, slot& at, job_report& report);
   [[nodiscard]] bool prepare_files(const job_input& job, slot& at);
   [[nodiscard]] std::optional<child_process> start(slot& at);

@@ -110,7 +110,7 @@ void run_loop::submit(worker_pool& pool, job_input job) {
   context_.out.expect(job.seq);
   inside_.fetch_add(1, std::memory_order_relaxed);  // relaxed: the channel hands the job over
   const auto accepted = pool.post(options, [this, job = std::move(job)] {
-    executor_.run(job, total());
+    executor_.run(job, total());  // noexcept: job_ended() follows, or the run would wait for ever
     job_ended();
   });
   if (!accepted) {
