@@ -7,10 +7,11 @@ mark=97$$
 mkfifo started go err stuck_out
 exec 5<>go 6<>started  # open all the time, so that no line is lost between two readers
 
-# Starts a run of two jobs at a time that say when they run. Sets $run; its messages come through $err_fd.
+flags=()
+# Starts a run with $flags of two jobs at a time that say when they run. Sets $run; its messages come through $err_fd.
 begin() {
   rm -f log out
-  "$millpool" run -j2 --joblog log sh -c "$1" ::: 1 2 3 4 >out 2>err &
+  "$millpool" run -j2 --joblog log "${flags[@]}" sh -c "$1" ::: 1 2 3 4 >out 2>err &
   run=$!
   exec 7<err
   read -r _ <&6
@@ -33,6 +34,18 @@ end
 equal "drained" 130 "$status"
 equal "running jobs have finished" $'1\n2' "$(sort out)"
 equal "and are logged; others have not started" $'1\n2' "$(tail -n +2 log | cut -f1 | sort)"
+
+# Who failed and would have been tried again has failed.
+flags=(--retries 2)
+begin "$tell"'read x <&5; echo {}; false'
+kill -INT "$run"
+read -r _ <&7
+printf '\n\n' >&5
+end
+flags=()
+equal "drained between two attempts" 130 "$status"
+equal "the output of the last attempt is printed" $'1\n2' "$(sort out)"
+equal "and logged" $'1\t1\n2\t1' "$(tail -n +2 log | cut -f1,7 | sort)"
 
 begin "$tell"'sleep '$mark'1 & sleep '$mark'2'
 kill -INT "$run"

@@ -46,9 +46,13 @@ void job_executor::run_attempts(const job_input& job, std::optional<std::uint64_
   report.seq = job.seq;
   report.args = &job.args;
   for (report.attempt = 1;; ++report.attempt) {
-    if (!gate_.pass() || !attempt(job, *at, report)) return;
+    if (!gate_.pass()) {
+      if (report.attempt == 1) return;
+      --report.attempt;  // the run ends between two attempts: the last one is how the job ended
+      break;
+    }
+    if (!attempt(job, *at, report)) return;
     if (report.succeeded() || report.attempt == context_.options.attempts) break;
-    if (context_.options.attempts == 1) break;
   }
   if (report.succeeded()) limit_.learn(report.runtime);
   at->tag.clear();
