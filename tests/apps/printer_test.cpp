@@ -43,6 +43,17 @@ TEST(JobFiles, AreEmptyAgainForTheNextJob) {
   EXPECT_EQ(files.error_size(), 0u);
 }
 
+TEST(JobFiles, HoldNothingThatWasWrittenAfterTheJobWasMeasured) {
+  const test::scratch folder;
+  job_files files;
+  fill(files, folder, "", "");
+  ASSERT_FALSE(app::write_all(files.output(), "late"));
+  ASSERT_FALSE(app::write_all(files.error(), "late"));
+  fill(files, folder, "2nd", "");
+  EXPECT_EQ(files.output_size(), 3u);
+  EXPECT_EQ(files.error_size(), 0u);
+}
+
 TEST(OutputFormat, TagsEveryLineAndAddsNoNewline) {
   const test::scratch folder;
   job_files files;
