@@ -29,6 +29,19 @@ out=$("$millpool" run -j1 -k sh -c '{}' ::: \
   'echo >go; sleep 0.1; echo four')
 equal "late output goes nowhere" $'one\ntwo\nthree\nfour' "$out"
 
+# Whom jobs leave behind is taken away when dead, wherever the output goes: the last job counts zombies.
+cat >count <<'JOB'
+read -ra all </proc/$PPID/task/$PPID/children
+dead=0
+for pid in "${all[@]}"; do grep -qs '^State:.Z' "/proc/$pid/status" && dead=$((dead + 1)); done
+echo "$dead" >zombies
+JOB
+for flag in -k -u --results=results; do
+  { for _ in {1..40}; do echo '(exec true) & exit'; done; echo 'exec bash ./count'; } |
+    "$millpool" run -j1 "$flag" bash -c '{}'
+  holds "no zombies pile up with $flag" test "$(cat zombies)" -le 10
+done
+
 # A reader that leaves ends the run, quietly.
 seq 100000 | "$millpool" run -j2 echo 2>err | head -1 >out
 status=("${PIPESTATUS[@]}")

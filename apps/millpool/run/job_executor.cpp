@@ -106,9 +106,10 @@ bool job_executor::attempt(const job_input& job, slot& at, job_report& report) {
 }
 
 bool job_executor::prepare_files(const job_input& job, slot& at) {
+  // First of all, since it also takes away the dead among them: no zombie stays, whatever the output does.
+  const bool fresh = context_.left_behind.any_left();
   if (context_.options.ungroup) return true;
   if (!results_) {
-    const bool fresh = context_.left_behind.any_left();
     if (const auto error = at.files.prepare(context_.directory, fresh)) {
       fail("cannot make a file in " + context_.directory +
            " for the output of jobs: " + error.message());

@@ -12,13 +12,15 @@
 namespace millpool::run {
 
 orphans::orphans() {
-  ::prctl(PR_SET_CHILD_SUBREAPER, 1);
   const std::string main_thread = std::to_string(::getpid());
   const std::string path = "/proc/" + main_thread + "/task/" + main_thread + "/children";
   children_.reset(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  // Whom we cannot list we could not take away either: they are better off with init.
+  if (children_) ::prctl(PR_SET_CHILD_SUBREAPER, 1);
 }
 
 orphans::~orphans() {
+  if (!children_) return;
   any_left();
   ::prctl(PR_SET_CHILD_SUBREAPER, 0);
 }

@@ -15,7 +15,7 @@ namespace millpool::run {
 /// Thread safety  all members may be called concurrently.
 class orphans {
  public:
-  /// Begins to adopt. Call it on the main thread.
+  /// Begins to adopt, where the kernel lists a thread's children. Call it on the main thread.
   orphans();
   orphans(const orphans&) = delete;
   orphans& operator=(const orphans&) = delete;
