@@ -163,6 +163,11 @@ TEST(Joblog, IsNotSharedByTwoRuns) {
               HasSubstr("in use"));
 }
 
+TEST(Joblog, IsSharedWhereItIsNoFile) {
+  const auto first = joblog::open("/dev/null", joblog::start::overwrite);
+  EXPECT_TRUE(joblog::open("/dev/null", joblog::start::append));
+}
+
 TEST(Joblog, GetsItsHeaderOnce) {
   const test::scratch folder;
   for (int i = 0; i < 2; ++i) {

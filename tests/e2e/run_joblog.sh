@@ -96,6 +96,19 @@ exec 7<&-
 equal "each job is in the log once" "" "$(tail -n +2 log | cut -f1 | sort | uniq -d)"
 equal "but the one that was killed" "40" "$(comm -23 <(seq 40 | sort) <(tail -n +2 log | cut -f1 | sort))"
 
+# A joblog that another run writes now is not touched, though its last line looks cut off.
+mkfifo end
+"$millpool" run --joblog log sh -c 'echo >&6; read x <end' ::: 1 &
+read -r _ <&6
+printf '1\t:\t' >>log
+cp log before
+"$millpool" run --joblog log --resume true ::: 1 2>err
+equal "a joblog has one run at a time" 2 $?
+contains "it says so" "in use by another run" "$(cat err)"
+equal "and what the other writes stays" "$(cat before)" "$(cat log)"
+echo >end
+wait
+
 # retries, as GNU parallel counts them
 "$millpool" run --retries 3 --joblog log sh -c 'echo x >>tries; false' ::: 1
 equal "--retries 3 is three attempts" 3 "$(wc -l <tries)"

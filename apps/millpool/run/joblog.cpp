@@ -12,7 +12,7 @@
 
 namespace millpool::run {
 
-std::expected<joblog, std::string> joblog::open(std::string path, start how) {
+std::expected<joblog, std::string> joblog::open(const std::string& path, start how) {
   const auto failed = [&](std::string_view what) {
     return std::unexpected(std::string(what) + " joblog " + path + ": " +
                            app::last_error().message());
@@ -22,22 +22,25 @@ std::expected<joblog, std::string> joblog::open(std::string path, start how) {
     fd.reset(::fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3));
   } else {
     // Truncated below, once no other run holds it.
-    fd.reset(::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666));
+    const int access = how == start::resume ? O_RDWR : O_WRONLY;
+    fd.reset(::open(path.c_str(), access | O_CREAT | O_APPEND | O_CLOEXEC, 0666));
   }
   if (!fd) return failed("cannot write");
-  if (path != "-" && ::flock(fd.get(), LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
-    return std::unexpected("joblog " + path + " is in use by another run");
-  }
   struct stat status {};
   ::fstat(fd.get(), &status);
-  if (how == start::overwrite && S_ISREG(status.st_mode) && path != "-") {
+  // Many runs may write to one /dev/null.
+  const bool is_ours = S_ISREG(status.st_mode) && path != "-";
+  if (is_ours && ::flock(fd.get(), LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
+    return std::unexpected("joblog " + path + " is in use by another run");
+  }
+  if (is_ours && how == start::overwrite) {
     if (::ftruncate(fd.get(), 0) != 0) return failed("cannot empty");
     status.st_size = 0;
   }
-  joblog log{std::move(path), std::move(fd)};
+  joblog log{std::move(fd)};
   if (how == start::overwrite || status.st_size == 0) {
     if (const auto error = log.write(joblog_header)) {
-      return std::unexpected("cannot write joblog " + log.path_ + ": " + error.message());
+      return std::unexpected("cannot write joblog " + path + ": " + error.message());
     }
   }
   return log;

@@ -3,10 +3,7 @@
 #include "apps/millpool/run/joblog_format.hpp"
 #include "apps/millpool/run/record_splitter.hpp"
 #include "apps/support/io.hpp"
-#include "apps/support/unique_fd.hpp"
 
-#include <cerrno>
-#include <fcntl.h>
 #include <unistd.h>
 
 namespace millpool::run {
@@ -23,19 +20,15 @@ namespace {
 
 }  // namespace
 
-std::expected<resume_state, std::string> resume_state::load(const std::string& path, skip which) {
+std::expected<resume_state, std::string> resume_state::load(int fd, const std::string& name,
+                                                            skip which) {
   resume_state state;
-  const app::unique_fd fd{::open(path.c_str(), O_RDWR | O_CLOEXEC)};
-  if (!fd && errno == ENOENT) return state;
-  if (!fd)
-    return std::unexpected("cannot read joblog " + path + ": " + app::last_error().message());
-
   record_splitter lines{'\n'};
   std::uint64_t bytes = 0;
   std::uint64_t number = 0;
   std::size_t last_length = 0;
   std::expected<void, std::string> good;
-  const auto at = [&] { return path + ":" + std::to_string(number) + ": "; };
+  const auto at = [&] { return name + ":" + std::to_string(number) + ": "; };
   while (!lines.at_end()) {
     while (const auto line = lines.next()) {
       if (!good) return std::unexpected(at() + good.error());
@@ -50,23 +43,23 @@ std::expected<resume_state, std::string> resume_state::load(const std::string& p
       }
     }
     if (lines.at_end()) break;
-    const auto got = app::read_some(fd.get(), lines.room());
-    if (!got) return std::unexpected("cannot read joblog " + path + ": " + got.error().message());
+    const auto got = app::read_at(fd, lines.room(), bytes);
+    if (!got) return std::unexpected("cannot read joblog " + name + ": " + got.error().message());
     lines.commit(*got);
     bytes += *got;
     if (*got == 0) lines.finish();
   }
-  const auto cut = number > 1 ? unfinished_line(fd.get(), bytes, last_length) : std::nullopt;
+  const auto cut = number > 1 ? unfinished_line(fd, bytes, last_length) : std::nullopt;
   if (!cut) {
     if (!good) return std::unexpected(at() + good.error());
     return state;
   }
   // What a crash cut off may still parse, with half a command: read the file again without it.
-  if (::ftruncate(fd.get(), *cut) != 0) {
+  if (::ftruncate(fd, *cut) != 0) {
     return std::unexpected(
         at() + "the last line is cut short, and cannot be removed: " + app::last_error().message());
   }
-  auto again = load(path, which);
+  auto again = load(fd, name, which);
   if (again) again->repaired_ = at() + "the last line was cut short; its job counts as not run";
   return again;
 }
@@ -93,7 +86,7 @@ resume_state::answer resume_state::ask(std::uint64_t seq,
   const std::uint16_t logged = found->second->fingerprints[at];
   if (logged == 0) return answer::run;
   if (command && logged != fingerprint_of(*command)) return answer::other_command;
-  return found->second->done[at] ? answer::skip : answer::run;
+  return found->second->done[at] ? answer::skip : answer::run_again;
 }
 
 // FNV-1a, folded to 16 bits. Never 0, which means "not in the log".

@@ -95,26 +95,33 @@ int dry_run(const run_options& options, const command_template& command, job_sou
   }
 }
 
-[[nodiscard]] std::expected<resume_state, std::string> load_resume_state(
-    const run_options& options) {
-  if (options.resume == resume_mode::off) return resume_state{};
-  return resume_state::load(options.joblog, options.resume == resume_mode::resume
-                                                ? resume_state::skip::all_run
-                                                : resume_state::skip::succeeded);
+[[nodiscard]] std::expected<joblog, std::string> open_joblog(const run_options& options) {
+  using enum joblog::start;
+  if (options.resume != resume_mode::off) return joblog::open(options.joblog, resume);
+  return joblog::open(options.joblog, options.joblog_appends ? append : overwrite);
+}
+
+[[nodiscard]] std::expected<resume_state, std::string> load_resume_state(const run_options& options,
+                                                                         const joblog& log) {
+  return resume_state::load(log.fd(), options.joblog,
+                            options.resume == resume_mode::resume ? resume_state::skip::all_run
+                                                                  : resume_state::skip::succeeded);
 }
 
 int run_all(const run_options& options, const command_template& command, job_source source,
             app::signal_events& signals, program_path& programs) {
-  auto done = load_resume_state(options);
-  if (!done) return refuse(done.error());
-  if (done->repaired()) app::complain("millpool run", *done->repaired());
   std::optional<joblog> log;
   if (!options.joblog.empty()) {
-    const bool append = options.joblog_appends || options.resume != resume_mode::off;
-    auto opened =
-        joblog::open(options.joblog, append ? joblog::start::append : joblog::start::overwrite);
+    auto opened = open_joblog(options);
     if (!opened) return refuse(opened.error());
     log.emplace(std::move(*opened));
+  }
+  resume_state done;
+  if (options.resume != resume_mode::off) {
+    auto loaded = load_resume_state(options, *log);
+    if (!loaded) return refuse(loaded.error());
+    done = std::move(*loaded);
+    if (done.repaired()) app::complain("millpool run", *done.repaired());
   }
 
   const std::string directory = temporary_directory();
@@ -147,7 +154,7 @@ int run_all(const run_options& options, const command_template& command, job_sou
                             .end = end,
                             .running = running,
                             .left_behind = left_behind};
-  run_loop loop{context, std::move(source), std::move(*done), signals};
+  run_loop loop{context, std::move(source), std::move(done), signals};
   loop.run();
   if (const auto failed = out.flush(); failed && end.because(exit_bad_input)) {
     out.say("cannot print all held output: " + failed->error.message());

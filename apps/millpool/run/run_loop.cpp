@@ -135,6 +135,7 @@ bool run_loop::is_done(const job_input& job) {
   switch (
       done_.ask(job.seq, comparable ? std::optional<std::string_view>(command_) : std::nullopt)) {
     case resume_state::answer::run:
+    case resume_state::answer::run_again:
       return false;
     case resume_state::answer::skip:
       return true;
