@@ -109,6 +109,14 @@ equal "and what the other writes stays" "$(cat before)" "$(cat log)"
 echo >end
 wait
 
+# A log of another run is noticed before any job runs, though the first jobs are not in it.
+"$millpool" run -j1 --joblog log echo ::: 1 2 >/dev/null
+sed -i 2d log
+{ echo 1; read -r -t 0.5 _ <&6; echo 2; } | "$millpool" run --joblog log --resume sh -c 'touch ran{}; echo >&6' 2>err
+equal "a log of another run is refused" 2 $?
+contains "it says so" "its job 2 is not" "$(cat err)"
+equal "nothing ran" "" "$(ls ran1 2>/dev/null)"
+
 # retries, as GNU parallel counts them
 "$millpool" run --retries 3 --joblog log sh -c 'echo x >>tries; false' ::: 1
 equal "--retries 3 is three attempts" 3 "$(wc -l <tries)"

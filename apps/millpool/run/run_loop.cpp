@@ -46,7 +46,8 @@ run_loop::run_loop(run_context context, job_source source, resume_state done,
       source_(std::move(source)),
       done_(std::move(done)),
       signals_(signals),
-      window_(window_for(context.options)) {
+      window_(window_for(context.options)),
+      log_is_ours_(done_.is_empty() || context.command.depends_on_slot()) {
   // Counting reads regular files twice: only for who asks for percentages.
   if (context.options.bar || context.options.halt.percent > 0) expected_ = source_.count_jobs();
   if (expected_) total_ = *expected_ - std::min<std::uint64_t>(*expected_, done_.skipped_jobs());
@@ -58,16 +59,22 @@ void run_loop::run() {
                     .min_workers = 0,
                     .max_workers = context_.options.jobs,
                     .queue_capacity = window_}};
-  // Priorities can order only what was read: nothing starts before what is there has been.
-  if (context_.options.priority_field) pool.pause();
+  // Priorities can order only what was read, and a joblog may be of another run: see may_start().
+  if (context_.options.priority_field || !log_is_ours_) pool.pause();
   for (;;) {
     const step next = submit_next(pool);
     if (next == step::submitted) continue;
-    if (pool.is_paused() && (submitted_ > 0 || next == step::input_ended)) pool.resume();
+    if (pool.is_paused() && may_start(next)) pool.resume();
     // acquire: what the jobs did is seen by whoever runs after this.
     if (next == step::input_ended && inside_.load(std::memory_order_acquire) == 0) break;
     wait(next);
   }
+}
+
+// Whether the pool may begin, when there is nothing more to submit for now.
+bool run_loop::may_start(step next) const noexcept {
+  if (next == step::input_ended || next == step::wait_for_room) return true;
+  return log_is_ours_ && submitted_ > 0;
 }
 
 run_loop::step run_loop::submit_next(worker_pool& pool) {
@@ -135,9 +142,12 @@ bool run_loop::is_done(const job_input& job) {
   switch (
       done_.ask(job.seq, comparable ? std::optional<std::string_view>(command_) : std::nullopt)) {
     case resume_state::answer::run:
+      return false;
     case resume_state::answer::run_again:
+      log_is_ours_ = true;
       return false;
     case resume_state::answer::skip:
+      log_is_ours_ = true;
       return true;
     case resume_state::answer::other_command:
       break;

@@ -32,6 +32,7 @@ class run_loop {
 
   [[nodiscard]] step submit_next(worker_pool& pool);
   void submit(worker_pool& pool, job_input job);
+  [[nodiscard]] bool may_start(step next) const noexcept;
   [[nodiscard]] bool is_done(const job_input& job);
   [[nodiscard]] std::optional<unsigned> priority_of(const job_input& job);
   void job_ended();
@@ -55,6 +56,7 @@ class run_loop {
   std::atomic<std::size_t> inside_{0};   // submitted and not ended
   std::atomic<std::uint64_t> total_{0};  // of jobs that will run; 0: not known yet
   bool input_ended_ = false;
+  bool log_is_ours_;  // no job of the joblog has yet to be compared with ours
   std::uint64_t submitted_ = 0;
   std::uint64_t skipped_ = 0;
   std::optional<std::uint64_t> expected_;  // what count_jobs() said
