@@ -24,6 +24,8 @@ refused "needs a value" run -j
 refused "'many' is no number of jobs" run -j many echo ::: a
 refused "'soon' is no halt" run --halt soon echo ::: a
 refused "'1x' is not a time" run --timeout 1x echo ::: a
+refused ":::+ is not there" run echo ::: a :::+ b
+refused "::::+ is not there" run echo ::: a ::::+ absent
 refused "absent: No such file or directory" run -a absent echo
 refused "it is a directory" run -a . echo
 refused "need --joblog" run --resume echo ::: a

@@ -186,6 +186,13 @@ void add_log_flags(app::flags& flags, run_options& out, bool& resume, bool& resu
 // Cuts "command ::: a b :::: file" after the command.
 [[nodiscard]] wrong take_sources(std::vector<std::string> rest, run_options& out) {
   const auto is_separator = [](const std::string& word) { return word == ":::" || word == "::::"; };
+  // GNU parallel links sources so. Taken for arguments they would run other jobs than were meant.
+  const auto linked = std::find_if(rest.begin(), rest.end(), [](const std::string& word) {
+    return word == ":::+" || word == "::::+";
+  });
+  if (linked != rest.end())
+    return *linked +
+           " is not there: sources cannot be linked (-C cuts a line into several arguments)";
   auto at = std::find_if(rest.begin(), rest.end(), is_separator);
   out.command.assign(rest.begin(), at);
   while (at != rest.end()) {
