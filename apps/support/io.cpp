@@ -37,6 +37,11 @@ std::error_code write_all(int fd, std::string_view bytes) noexcept {
   return {};
 }
 
+bool has_room(int fd) noexcept {
+  pollfd entry{fd, POLLOUT, 0};
+  return ::poll(&entry, 1, 0) > 0;
+}
+
 void write_or_drop(int fd, std::string_view text) noexcept {
   if (write_all(fd, text)) return;
 }

@@ -20,6 +20,9 @@ namespace millpool::app {
 /// The same for text that nobody waits for, such as a progress bar: an error has nowhere to be told.
 void write_or_drop(int fd, std::string_view text) noexcept;
 
+/// Whether a short text can be written now, without waiting for a reader.
+[[nodiscard]] bool has_room(int fd) noexcept;
+
 /// Reads what there is, at most `room`. Waits where the descriptor would.
 /// \return the bytes read, 0 at the end.
 [[nodiscard]] std::expected<std::size_t, std::error_code> read_some(int fd,

@@ -10,7 +10,11 @@ namespace millpool::app {
 signal_events::signal_events(std::initializer_list<int> signals) {
   sigset_t mask;
   sigemptyset(&mask);
-  for (const int signal : signals) sigaddset(&mask, signal);
+  for (const int signal : signals) {
+    struct sigaction inherited {};
+    ::sigaction(signal, nullptr, &inherited);
+    if (inherited.sa_handler != SIG_IGN) sigaddset(&mask, signal);
+  }
   ::pthread_sigmask(SIG_BLOCK, &mask, &original_mask_);
   ::signal(SIGPIPE, SIG_IGN);
   // Whoever ignores SIGCHLD never learns how a child ended, and our parent may have passed that on.
@@ -19,7 +23,9 @@ signal_events::signal_events(std::initializer_list<int> signals) {
   if (!fd_) throw std::system_error(errno, std::generic_category(), "signalfd");
 }
 
-signal_events::~signal_events() { ::pthread_sigmask(SIG_SETMASK, &original_mask_, nullptr); }
+signal_events::~signal_events() { release(); }
+
+void signal_events::release() noexcept { ::pthread_sigmask(SIG_SETMASK, &original_mask_, nullptr); }
 
 std::optional<int> signal_events::next() noexcept {
   signalfd_siginfo info;

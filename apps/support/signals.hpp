@@ -12,7 +12,7 @@ namespace millpool::app {
 ///
 /// Construct it in main before any thread starts, so that every thread inherits the blocked mask. A
 /// SIGPIPE is switched off in the whole process: a write says EPIPE instead. SIGCHLD gets its default, so
-/// that children can be waited for.
+/// that children can be waited for. What our parent ignores stays ignored: so nohup keeps its promise.
 class signal_events {
  public:
   explicit signal_events(std::initializer_list<int> signals);
@@ -24,6 +24,8 @@ class signal_events {
   [[nodiscard]] int fd() const noexcept { return fd_.get(); }
   /// The next signal that waits. Never waits itself.
   [[nodiscard]] std::optional<int> next() noexcept;
+  /// No events any more: what waits, and what comes, does to the process what it always does.
+  void release() noexcept;
   /// The mask that the process was started with: children get it back.
   [[nodiscard]] const sigset_t& original_mask() const noexcept { return original_mask_; }
 

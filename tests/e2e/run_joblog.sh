@@ -84,7 +84,8 @@ read -r _ <&6
 kill -KILL $run
 wait $run 2>/dev/null
 holds "most was done before" test "$(tail -n +2 log | wc -l)" -ge 30
-seq 60 | "$millpool" run -j2 --joblog log --resume sh -c "$job" 2>told &
+# a shell lets what it starts in the background ignore SIGINT
+seq 60 | env --default-signal=INT "$millpool" run -j2 --joblog log --resume sh -c "$job" 2>told &
 run=$!
 exec 7<told
 read -r _ <&6

@@ -11,6 +11,7 @@
 #include <fcntl.h>
 #include <memory>
 #include <poll.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -20,8 +21,12 @@ namespace {
 
 // In the child, between vfork and exec: our memory is the parent's, so only system calls, no allocation,
 // no locks, and nothing that the parent would miss.
-[[noreturn]] void become(const child_setup& setup) noexcept {
+[[noreturn]] void become(const child_setup& setup, pid_t parent) noexcept {
   ::setpgid(0, 0);
+  // Who kills us with a signal that we cannot hear would leave the job running. What is watched is the
+  // thread that starts it: a worker, which waits for it. Our death may have come first.
+  ::prctl(PR_SET_PDEATHSIG, SIGTERM);
+  if (::getppid() != parent) ::_exit(128 + SIGTERM);
   // Our descriptors are all above 2, so no dup2 overwrites one that is still needed.
   if (setup.standard_input != STDIN_FILENO) ::dup2(setup.standard_input, STDIN_FILENO);
   if (setup.standard_output != STDOUT_FILENO) ::dup2(setup.standard_output, STDOUT_FILENO);
@@ -69,9 +74,10 @@ namespace {
 }  // namespace
 
 std::expected<child_process, std::error_code> child_process::start(const child_setup& setup) {
+  const pid_t parent = ::getpid();
   // NOLINTNEXTLINE(bugprone-unsafe-functions): become() is short, and the others run on.
   const pid_t pid = ::vfork();
-  if (pid == 0) become(setup);
+  if (pid == 0) become(setup, parent);
   if (pid < 0) return std::unexpected(app::last_error());
   return child_process{pid};
 }

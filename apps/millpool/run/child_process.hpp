@@ -37,6 +37,7 @@ class child_process {
  public:
   /// Starts it. The new process borrows our memory until it executes the program (vfork), so that nothing
   /// is copied; the calling thread waits for that moment, the others run on.
+  /// Should the calling thread end before it, as when we are killed, it gets SIGTERM.
   /// Where the program cannot be executed the child says so on its standard error and exits with 127
   /// (not found) or 126, as shells do.
   [[nodiscard]] static std::expected<child_process, std::error_code> start(

@@ -4,6 +4,7 @@
 #include "apps/support/io.hpp"
 
 #include <chrono>
+#include <unistd.h>
 #include <utility>
 
 namespace millpool::run {
@@ -121,16 +122,19 @@ void printer::say(std::string_view message) {
   app::complain("millpool run", message);
 }
 
-void printer::say_now(std::string_view message) {
+bool printer::say_now(std::string_view message) {
+  if (!app::has_room(STDERR_FILENO)) return false;
   const std::unique_lock lock{mutex_, std::try_to_lock};
   if (lock && bar_ != nullptr) bar_->wipe();
   app::complain("millpool run", message);
+  return true;
 }
 
 void printer::draw(const std::function<void(app::progress_bar&, const halt_monitor&)>& how) {
   // Whoever prints now may wait for a slow reader: the main thread must not.
+  if (bar_ == nullptr || !app::has_room(STDERR_FILENO)) return;
   const std::unique_lock lock{mutex_, std::try_to_lock};
-  if (lock && bar_ != nullptr) how(*bar_, halt_);
+  if (lock) how(*bar_, halt_);
 }
 
 halt_monitor printer::tally() const {

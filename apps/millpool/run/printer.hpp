@@ -64,8 +64,9 @@ class printer {
 
   /// Something for standard error, between two jobs' outputs.
   void say(std::string_view message);
-  /// The same from the main thread, which does not wait for whoever prints now.
-  void say_now(std::string_view message);
+  /// The same from the main thread, which does not wait: neither for whoever prints now, nor for a reader.
+  /// \return whether it was said.
+  bool say_now(std::string_view message);
   /// Draws the bar, with the counts as they are now.
   void draw(const std::function<void(app::progress_bar&, const halt_monitor&)>& how);
   /// How often draw() is worth a call.

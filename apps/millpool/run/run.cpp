@@ -156,6 +156,9 @@ int run_all(const run_options& options, const command_template& command, job_sou
                             .left_behind = left_behind};
   run_loop loop{context, std::move(source), std::move(done), signals};
   loop.run();
+  // No job runs any more. From here on this thread may wait for a reader, and a signal ends it at once.
+  signals.release();
+  if (!loop.unsaid().empty()) out.say(loop.unsaid());
   if (const auto failed = out.flush(); failed && end.because(exit_bad_input)) {
     out.say("cannot print all held output: " + failed->error.message());
   }
@@ -188,8 +191,9 @@ int main(int argc, char** argv) {
   auto source = job_source::open(options.input);
   if (!source) return refuse(source.error());
   try {
-    app::signal_events signals{SIGINT, SIGTERM, SIGHUP};
+    // Before signals become events: there is no loop that would hear them.
     if (options.dry_run) return dry_run(options, command, std::move(*source));
+    app::signal_events signals{SIGINT, SIGTERM, SIGHUP, SIGQUIT};
     return run_all(options, command, std::move(*source), signals, programs);
   } catch (const std::exception& error) {
     return refuse(error.what());

@@ -175,7 +175,7 @@ std::optional<unsigned> run_loop::priority_of(const job_input& job) {
 // The input is bad from here on: what came before it still runs.
 void run_loop::end_input(const std::string& why) {
   input_ended_ = true;
-  if (context_.end.because(exit_bad_input)) context_.out.say_now(why);
+  if (context_.end.because(exit_bad_input) && !context_.out.say_now(why)) unsaid_ = why;
 }
 
 // The whole run is a mistake: nothing more starts.
@@ -219,7 +219,7 @@ void run_loop::hear(int signal) {
   context_.end.because(exit_by_signal + signal);
   switch (context_.stop.level()) {
     case stop_level::none:
-      if (signal != SIGHUP) {
+      if (signal != SIGHUP && signal != SIGQUIT) {
         context_.stop.request(stop_level::drain);
         context_.out.say_now("no new jobs; running ones may finish (once more to kill them)");
         return;

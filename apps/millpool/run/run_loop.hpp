@@ -26,6 +26,8 @@ class run_loop {
   void run();
 
   [[nodiscard]] std::uint64_t skipped() const noexcept { return skipped_; }
+  /// Why the run ended early, if nobody could be told yet; else empty.
+  [[nodiscard]] const std::string& unsaid() const noexcept { return unsaid_; }
 
  private:
   enum class step : std::uint8_t { submitted, wait_for_input, wait_for_room, input_ended };
@@ -62,6 +64,7 @@ class run_loop {
   std::optional<std::uint64_t> expected_;  // what count_jobs() said
   argv_buffer words_;                      // to describe a job that may be done already
   std::string command_;
+  std::string unsaid_;
   std::size_t kill_steps_ = 0;  // of the termination sequence, taken so far
   time_point next_kill_step_{};
 };
