@@ -23,18 +23,24 @@ void wait_until(int fd, short events) noexcept {
 
 std::error_code last_error() noexcept { return {errno, std::generic_category()}; }
 
-std::error_code write_all(int fd, std::string_view bytes) noexcept {
-  while (!bytes.empty()) {
-    const ssize_t written = ::write(fd, bytes.data(), bytes.size());
+write_result write_most(int fd, std::string_view bytes) noexcept {
+  write_result out;
+  while (out.written < bytes.size()) {
+    const ssize_t written = ::write(fd, bytes.data() + out.written, bytes.size() - out.written);
     if (written >= 0) {
-      bytes.remove_prefix(static_cast<std::size_t>(written));
+      out.written += static_cast<std::size_t>(written);
     } else if (would_block(errno)) {
       wait_until(fd, POLLOUT);
     } else if (errno != EINTR) {
-      return last_error();
+      out.error = last_error();
+      break;
     }
   }
-  return {};
+  return out;
+}
+
+std::error_code write_all(int fd, std::string_view bytes) noexcept {
+  return write_most(fd, bytes).error;
 }
 
 bool has_room(int fd) noexcept {

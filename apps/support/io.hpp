@@ -20,6 +20,14 @@ namespace millpool::app {
 /// The same for text that nobody waits for, such as a progress bar: an error has nowhere to be told.
 void write_or_drop(int fd, std::string_view text) noexcept;
 
+/// How much of a text went out, and why no more did.
+struct write_result {
+  std::size_t written = 0;
+  std::error_code error;
+};
+/// As write_all(), for who has to take back what went out.
+[[nodiscard]] write_result write_most(int fd, std::string_view bytes) noexcept;
+
 /// Whether a short text can be written now, without waiting for a reader.
 [[nodiscard]] bool has_room(int fd) noexcept;
 

@@ -144,7 +144,9 @@ TEST(Printer, PrintsInTheOrderOfTheInput) {
   }
   EXPECT_EQ(order_of(folder.read("log")), "2") << "5 has not ended";
   EXPECT_EQ(out.backlog(), 3u);
+  EXPECT_GT(out.held_bytes(), 0u);
   EXPECT_FALSE(out.flush()) << "5 never ends: what came after it is not lost";
+  EXPECT_EQ(out.held_bytes(), 0u);
   EXPECT_EQ(order_of(folder.read("log")), "269");
 }
 

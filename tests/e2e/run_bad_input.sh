@@ -82,6 +82,12 @@ if mount -t tmpfs -o size=16k,mode=0777 none disk 2>/dev/null; then
   status=0
   "$millpool" run --results disk head -c 100000 ::: /dev/zero >out 2>err || status=$?
   equal "the disk for results is full" 2 "$status"
+  rm -r disk/*
+  cat /dev/zero >disk/fill 2>/dev/null
+  status=0
+  TMPDIR=$PWD/disk "$millpool" run --joblog log sh -c 'echo lost 2>/dev/null; true' ::: 1 >out 2>err || status=$?
+  equal "a job that hides that the disk is full" 2 "$status"
+  equal "is not done either" 1 "$(wc -l <log)"
   umount disk
 else
   echo "note: cannot mount here, so a full disk was tried with /dev/full only"

@@ -47,22 +47,15 @@ std::expected<joblog, std::string> joblog::open(const std::string& path, start h
 }
 
 std::error_code joblog::write(std::string_view line) {
-  for (;;) {
-    const ssize_t written = ::write(fd_.get(), line.data(), line.size());
-    if (written == static_cast<ssize_t>(line.size())) return {};
-    if (written < 0) {
-      if (errno == EINTR) continue;
-      return app::last_error();
-    }
-    // Half a line went out. A pipe takes the rest later; on a full disk the next write says why, and the
-    // half line is taken back.
-    const auto error = app::write_all(fd_.get(), line.substr(static_cast<std::size_t>(written)));
-    if (error) {
-      const off_t end = ::lseek(fd_.get(), 0, SEEK_END);
-      if (end >= written) static_cast<void>(::ftruncate(fd_.get(), end - written));
-    }
+  const auto [written, error] = app::write_most(fd_.get(), line);
+  struct stat status {};
+  if (!error || written == 0 || ::fstat(fd_.get(), &status) != 0 || !S_ISREG(status.st_mode)) {
     return error;
   }
+  // Half a line is in the file, perhaps in several pieces: all of it is taken back.
+  const off_t before = status.st_size - static_cast<off_t>(written);
+  if (before >= 0) static_cast<void>(::ftruncate(fd_.get(), before));
+  return error;
 }
 
 }  // namespace millpool::run

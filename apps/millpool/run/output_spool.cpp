@@ -4,12 +4,15 @@
 #include "apps/support/io.hpp"
 
 #include <algorithm>
+#include <fcntl.h>
 #include <unistd.h>
 
 namespace millpool::run {
 namespace {
 
 constexpr std::size_t copy_size = 64 * 1024;
+// What is given back at once: outputs may be smaller than a block of the disk.
+constexpr std::uint64_t part_size = 256 * 1024;
 
 }  // namespace
 
@@ -34,13 +37,30 @@ std::error_code output_spool::put_log(std::string_view line) {
 }
 
 std::error_code output_spool::append(std::string_view bytes) {
-  end_ += bytes.size();
-  return app::write_all(fd_.get(), bytes);
+  const auto [written, error] = app::write_most(fd_.get(), bytes);
+  end_ += written;  // also of what failed: the next entry begins where the file ends
+  return error;
 }
 
 output_spool::entry output_spool::take() {
   ++held_;
+  const std::uint64_t end = current_.offset + current_.size();
+  for (std::uint64_t part = current_.offset / part_size; part * part_size < end; ++part) {
+    ++users_[part];
+  }
   return current_;
+}
+
+void output_spool::forget(const entry& held) {
+  const std::uint64_t end = held.offset + held.size();
+  for (std::uint64_t part = held.offset / part_size; part * part_size < end; ++part) {
+    const auto found = users_.find(part);
+    if (--found->second > 0) continue;
+    users_.erase(found);
+    // Where the file system cannot do it the disk is given back later, when nothing is held.
+    static_cast<void>(::fallocate(fd_.get(), FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+                                  static_cast<off_t>(part * part_size), part_size));
+  }
 }
 
 std::error_code output_spool::replay(const entry& held, output_target& to, std::string& log_line) {
@@ -68,6 +88,7 @@ std::error_code output_spool::replay(const entry& held, output_target& to, std::
     log_line += bytes;
     return std::error_code{};
   });
+  forget(held);
   if (--held_ == 0) {
     end_ = 0;
     if (::ftruncate(fd_.get(), 0) != 0) return app::last_error();

@@ -7,12 +7,14 @@
 #include <string>
 #include <string_view>
 #include <system_error>
+#include <unordered_map>
 #include <vector>
 
 namespace millpool::run {
 
 /// Holds the output of jobs that ended before an earlier one did, in one file without a name: memory
-/// does not grow with it. When nothing is held any more the file is emptied.
+/// does not grow with it. Parts of the file that hold nothing any more are given back to the disk, where
+/// the file system can do that; when nothing at all is held the file is emptied.
 ///
 /// Use  begin(); write() as to any target; put_log(); take() ... later replay(). One entry at a time.
 class output_spool final : public output_target {
@@ -25,6 +27,10 @@ class output_spool final : public output_target {
     std::uint64_t output_size = 0;
     std::uint64_t error_size = 0;
     std::uint64_t log_size = 0;  // its joblog line
+
+    [[nodiscard]] std::uint64_t size() const noexcept {
+      return output_size + error_size + log_size;
+    }
   };
 
   [[nodiscard]] std::error_code begin();
@@ -38,12 +44,14 @@ class output_spool final : public output_target {
 
  private:
   [[nodiscard]] std::error_code append(std::string_view bytes);
+  void forget(const entry& held);
 
   std::string directory_;
   app::unique_fd fd_;
   entry current_;
   std::uint64_t end_ = 0;
   std::size_t held_ = 0;
+  std::unordered_map<std::uint64_t, std::size_t> users_;  // entries in each part of the file
   std::vector<char> buffer_;
 };
 

@@ -27,6 +27,11 @@ class print_order {
     const std::lock_guard lock{mutex_};
     return awaited_.size();
   }
+  /// What waits in the spool, in bytes.
+  [[nodiscard]] std::uint64_t held_bytes() const {
+    const std::lock_guard lock{mutex_};
+    return held_bytes_;
+  }
   [[nodiscard]] bool is_next(std::uint64_t seq) const {
     const std::lock_guard lock{mutex_};
     return !awaited_.empty() && awaited_.front().seq == seq;
@@ -41,6 +46,7 @@ class print_order {
     const std::lock_guard lock{mutex_};
     const auto by_seq = [](const awaited& a, std::uint64_t number) { return a.seq < number; };
     std::lower_bound(awaited_.begin(), awaited_.end(), seq, by_seq)->held = held;
+    held_bytes_ += held.size();
   }
   /// Takes the next job if it is in the spool. \param over_gaps  skips those that are not.
   [[nodiscard]] std::optional<output_spool::entry> take_held(bool over_gaps) {
@@ -49,7 +55,9 @@ class print_order {
       const auto held = awaited_.front().held;
       if (!held && !over_gaps) break;
       awaited_.pop_front();
-      if (held) return held;
+      if (!held) continue;
+      held_bytes_ -= held->size();
+      return held;
     }
     return std::nullopt;
   }
@@ -60,7 +68,8 @@ class print_order {
     std::optional<output_spool::entry> held;
   };
   mutable std::mutex mutex_;
-  std::deque<awaited> awaited_;  // guarded by mutex_; sorted by seq
+  std::deque<awaited> awaited_;   // guarded by mutex_; sorted by seq
+  std::uint64_t held_bytes_ = 0;  // guarded by mutex_
 };
 
 }  // namespace millpool::run

@@ -45,7 +45,7 @@ printer::verdict printer::finish(const job_report& report, const job_files& file
 }
 
 std::optional<printer::failure> printer::print(const job_report& report, const job_files& files) {
-  if (auto cut = disk_full(report, files)) return cut;
+  if (auto cut = disk_full(files)) return cut;
   if (says_something(files)) {
     if (bar_ != nullptr) bar_->wipe();
     if (const auto error = format_.write(report, files, streams_)) {
@@ -55,13 +55,10 @@ std::optional<printer::failure> printer::print(const job_report& report, const j
   return log_ != nullptr ? write_log(log_line(report, files)) : std::nullopt;
 }
 
-// A job that met a full disk may have lost output, and must not count as done. Whoever wrote nothing
-// and is content has lost nothing: the common case costs no system call.
-std::optional<printer::failure> printer::disk_full(const job_report& report,
-                                                   const job_files& files) const {
+// A job that met a full disk may have lost output, and must not count as done. One that wrote nothing, and
+// succeeded, is no exception: many programs do not look whether their writes succeed.
+std::optional<printer::failure> printer::disk_full(const job_files& files) const {
   if (!options_.captured) return std::nullopt;
-  const bool is_silent = files.output_size() == 0 && files.error_size() == 0;
-  if (is_silent && report.succeeded()) return std::nullopt;
   if (!files.disk_full(options_.files_at)) return std::nullopt;
   return failure{where::job_files, std::make_error_code(std::errc::no_space_on_device)};
 }
@@ -73,7 +70,7 @@ bool printer::says_something(const job_files& files) const {
 }
 
 std::optional<printer::failure> printer::hold(const job_report& report, const job_files& files) {
-  if (auto cut = disk_full(report, files)) return cut;
+  if (auto cut = disk_full(files)) return cut;
   std::error_code error = spool_.begin();
   if (!error && says_something(files)) error = format_.write(report, files, spool_);
   if (!error && log_ != nullptr) error = spool_.put_log(log_line(report, files));

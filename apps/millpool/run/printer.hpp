@@ -50,6 +50,8 @@ class printer {
   }
   /// Jobs whose output waits for its turn, or for its job. Never waits.
   [[nodiscard]] std::size_t backlog() const { return options_.keep_order ? order_.size() : 0; }
+  /// What is in the spool, in bytes. Never waits.
+  [[nodiscard]] std::uint64_t held_bytes() const { return order_.held_bytes(); }
 
   struct verdict {
     std::optional<failure> failed;
@@ -79,8 +81,7 @@ class printer {
   [[nodiscard]] std::optional<failure> print(const job_report& report, const job_files& files);
   [[nodiscard]] std::optional<failure> hold(const job_report& report, const job_files& files);
   [[nodiscard]] std::optional<failure> print_held(bool over_gaps);
-  [[nodiscard]] std::optional<failure> disk_full(const job_report& report,
-                                                 const job_files& files) const;
+  [[nodiscard]] std::optional<failure> disk_full(const job_files& files) const;
   [[nodiscard]] bool says_something(const job_files& files) const;
   [[nodiscard]] std::optional<failure> write_log(std::string_view line);
   [[nodiscard]] std::string_view log_line(const job_report& report, const job_files& files);
