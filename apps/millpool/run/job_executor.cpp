@@ -131,7 +131,7 @@ std::optional<child_process> job_executor::start(slot& at) {
   const int error_fd = captured ? at.files.error() : STDERR_FILENO;
   const std::string& fixed = context_.command.fixed_program();
   const std::string program(at.argv[0]);
-  const std::string& path = context_.programs.find(fixed.empty() ? program : fixed);
+  const std::string path = context_.programs.find(fixed.empty() ? program : fixed);
   // Without a file to execute the child fails with a message, and with the status that a shell gives.
   const child_setup setup{.path = path.empty() ? program.c_str() : path.c_str(),
                           .argv = at.argv.argv(),

@@ -1,20 +1,25 @@
 #include "apps/millpool/run/program_path.hpp"
 
+#include <string_view>
 #include <sys/stat.h>
 #include <unistd.h>
 
 namespace millpool::run {
 
-const std::string& program_path::find(std::string_view program) {
+std::string program_path::find(const std::string& program) {
+  // The input may name another program for each job: memory must not grow with it.
+  constexpr std::size_t most_remembered = 1000;
+  if (program.find('/') != std::string::npos) return program;
   const std::lock_guard lock{mutex_};
-  const auto [entry, is_new] = found_.try_emplace(std::string(program));
-  if (is_new) entry->second = search(entry->first);
-  return entry->second;  // nodes of an unordered_map stay where they are
+  const auto entry = found_.find(program);
+  if (entry != found_.end()) return entry->second;
+  std::string path = search(program);
+  if (found_.size() < most_remembered) found_.emplace(program, path);
+  return path;
 }
 
 std::string program_path::search(const std::string& program) const {
   if (program.empty()) return {};
-  if (program.find('/') != std::string::npos) return program;
   std::string_view rest = path_;
   for (;;) {
     const auto colon = rest.find(':');

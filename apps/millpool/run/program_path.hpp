@@ -2,12 +2,11 @@
 
 #include <mutex>
 #include <string>
-#include <string_view>
 #include <unordered_map>
 
 namespace millpool::run {
 
-/// Where programs are: PATH is searched once a name, not once a job.
+/// Where programs are: PATH is searched once a name, not once a job, for the first thousand names.
 ///
 /// Thread safety  find() may be called concurrently.
 class program_path {
@@ -16,14 +15,18 @@ class program_path {
   explicit program_path(std::string path) : path_(std::move(path)) {}
 
   /// The file to execute: `program` itself where it has a slash; empty where there is none.
-  /// The reference stays valid as long as this object.
-  [[nodiscard]] const std::string& find(std::string_view program);
+  [[nodiscard]] std::string find(const std::string& program);
+  /// How many names are remembered.
+  [[nodiscard]] std::size_t remembered() const {
+    const std::lock_guard lock{mutex_};
+    return found_.size();
+  }
 
  private:
   [[nodiscard]] std::string search(const std::string& program) const;
 
   std::string path_;
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
   std::unordered_map<std::string, std::string> found_;  // guarded by mutex_
 };
 
