@@ -42,6 +42,11 @@ for flag in -k -u --results=results; do
   holds "no zombies pile up with $flag" test "$(cat zombies)" -le 10
 done
 
+# --priority is kept however long a job waits: what waits here is older than a second, and than the pool's aging.
+equal "a low priority does not age past a high one" "$(seq 21 -1 1)" \
+  "$({ echo 7 1; echo 0 21 1.3; for n in {20..2}; do echo "0 $n"; done; } |
+    "$millpool" run -j1 --priority 1 --colsep ' ' sh -c 'sleep ${2:-0}; echo $1' sh {2} {3})"
+
 # A reader that leaves ends the run, quietly.
 seq 100000 | "$millpool" run -j2 echo 2>err | head -1 >out
 status=("${PIPESTATUS[@]}")

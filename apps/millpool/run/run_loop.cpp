@@ -18,6 +18,7 @@ using std::chrono::milliseconds;
 constexpr std::size_t smallest_window = 64;
 constexpr std::size_t priority_window = 4096;  // only what has been read can overtake
 constexpr std::size_t most_held = 65'536;      // outputs that wait for an earlier job's, with -k
+constexpr std::uint64_t most_held_bytes = std::uint64_t{4} << 30;  // their size on disk
 constexpr milliseconds look_at_held_again{20};
 
 [[nodiscard]] std::size_t window_for(const run_options& options) {
@@ -58,7 +59,9 @@ void run_loop::run() {
   worker_pool pool{{.name = "run",
                     .min_workers = 0,
                     .max_workers = context_.options.jobs,
-                    .queue_capacity = window_}};
+                    .queue_capacity = window_,
+                    // --priority is an order, not a preference: no job ages past it.
+                    .aging = {.bound = duration::max()}}};
   // Priorities can order only what was read, and a joblog may be of another run: see may_start().
   if (context_.options.priority_field || !log_is_ours_) pool.pause();
   for (;;) {
@@ -79,8 +82,10 @@ bool run_loop::may_start(step next) const noexcept {
 
 run_loop::step run_loop::submit_next(worker_pool& pool) {
   if (input_ended_ || context_.stop.stopping()) return step::input_ended;
-  if (inside_.load(std::memory_order_relaxed) >= window_ || context_.out.backlog() >= most_held) {
-    return step::wait_for_room;  // relaxed: a stale count only waits once more
+  // relaxed: a stale count only waits once more
+  if (inside_.load(std::memory_order_relaxed) >= window_ || context_.out.backlog() >= most_held ||
+      context_.out.held_bytes() >= most_held_bytes) {
+    return step::wait_for_room;
   }
   job_input job;
   const auto got = source_.next(job);
