@@ -14,6 +14,7 @@
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <thread>
 #include <unistd.h>
 
 namespace millpool::run {
@@ -92,6 +93,7 @@ void child_process::wait() {
 
 bool child_process::wait_until(time_point deadline) {
   if (!pidfd_) pidfd_.reset(pidfd_open(pid_));
+  if (!pidfd_) return look_until(deadline);  // no descriptor is left, or the kernel is old
   for (;;) {
     const duration left = std::max(deadline - steady().now(), duration::zero());
     const auto whole = std::chrono::duration_cast<std::chrono::seconds>(left);
@@ -101,6 +103,18 @@ bool child_process::wait_until(time_point deadline) {
     const int ready = ::ppoll(&entry, 1, &limit, nullptr);
     if (ready > 0) return true;
     if (ready == 0) return false;
+  }
+}
+
+bool child_process::look_until(time_point deadline) const {
+  constexpr duration pause = std::chrono::milliseconds{10};
+  for (;;) {
+    siginfo_t info{};  // si_pid stays 0 while the child runs
+    const int failed = ::waitid(P_PID, static_cast<id_t>(pid_), &info, WEXITED | WNOHANG | WNOWAIT);
+    if (failed != 0 ? errno != EINTR : info.si_pid != 0) return true;
+    const duration left = deadline - steady().now();
+    if (left <= duration::zero()) return false;
+    std::this_thread::sleep_for(std::min(left, pause));
   }
 }
 

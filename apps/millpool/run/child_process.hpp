@@ -61,6 +61,7 @@ class child_process {
 
  private:
   explicit child_process(pid_t pid) : pid_(pid) {}
+  [[nodiscard]] bool look_until(time_point deadline) const;
 
   pid_t pid_;
   app::unique_fd pidfd_;  // opened when a deadline is waited for
