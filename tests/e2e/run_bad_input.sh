@@ -65,6 +65,18 @@ equal "one line of complaint" 1 "$(wc -l <err)"
 equal "a job whose output was lost is not done" 1 "$(wc -l <log)"
 equal "and is repeated" a "$("$millpool" run --joblog log --resume echo ::: a)"
 
+# No standard output at all: that is told as well, if there is something to print.
+for arguments in 'echo ::: a' '-k echo ::: a' '--json true ::: a' '--dry-run echo ::: a' '--version'; do
+  read -ra words <<<"$arguments"
+  status=0
+  "$millpool" run "${words[@]}" 2>err >&- || status=$?
+  equal "standard output is closed: $arguments" 2 "$status"
+  equal "one line about: $arguments" "millpool run: cannot write to standard output: Bad file descriptor" "$(cat err)"
+done
+status=0
+"$millpool" run true ::: a >&- 2>err <&- || status=$?
+equal "who prints nothing needs none" "0 " "$status $(cat err)"
+
 # A joblog on a full disk: a small file system of its own, where we may mount one.
 mkdir disk
 if mount -t tmpfs -o size=16k,mode=0777 none disk 2>/dev/null; then

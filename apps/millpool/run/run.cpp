@@ -30,13 +30,14 @@ namespace {
   return status;
 }
 
-// Three descriptors must be open, so that no file of ours becomes a standard stream.
+// Three descriptors must be open, so that no file of ours becomes a standard stream. To a standard output
+// that was closed nothing can be written, as before: what is printed must not seem to have arrived.
 void open_standard_streams() {
-  int fd = -1;
-  do {
-    fd = ::open("/dev/null", O_RDWR);
-  } while (fd >= 0 && fd <= STDERR_FILENO);
-  if (fd >= 0) ::close(fd);
+  for (const int stream : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
+    if (::fcntl(stream, F_GETFD) >= 0) continue;
+    // It is the lowest that is free, so it is the one that open() gives.
+    static_cast<void>(::open("/dev/null", stream == STDERR_FILENO ? O_WRONLY : O_RDONLY));
+  }
 }
 
 [[nodiscard]] std::string temporary_directory() {
@@ -179,7 +180,8 @@ int main(int argc, char** argv) {
   const auto parsed = parse_options(argc, argv, available_cpus().cpus());
   if (parsed.exit) {
     if (*parsed.exit != exit_ok) return refuse(parsed.text, *parsed.exit);
-    return app::write_all(STDOUT_FILENO, parsed.text) ? exit_bad_input : exit_ok;
+    const auto error = app::write_all(STDOUT_FILENO, parsed.text);
+    return error ? refuse("cannot write to standard output: " + error.message()) : exit_ok;
   }
   const run_options& options = parsed.options;
   const command_template command{options.command, options.replacement, options.shell};

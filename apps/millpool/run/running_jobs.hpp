@@ -16,7 +16,7 @@ class running_jobs {
  public:
   explicit running_jobs(unsigned slots) : groups_(slots, 0) {}
 
-  /// \return false if kill_all() came first: the caller's child must be killed by the caller.
+  /// \return false if signal_all() came first: the caller's child must be killed by the caller.
   [[nodiscard]] bool add(unsigned slot, pid_t group) {
     const std::lock_guard lock{mutex_};
     groups_[slot] = group;
