@@ -5,6 +5,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <fcntl.h>
+#include <filesystem>
+#include <unistd.h>
+
 namespace millpool::run {
 namespace {
 
@@ -107,6 +111,48 @@ TEST(JobSource, CountsJobsAheadWhereItCan) {
   options.args_per_job = 1;
   options.sources.push_back(words({"x", "y"}));
   EXPECT_EQ(job_source::open(options)->count_jobs(), 6u);
+}
+
+// Puts `fd` in the place of standard input for a while.
+class standard_input {
+ public:
+  explicit standard_input(int fd) : before_(::dup(STDIN_FILENO)) { ::dup2(fd, STDIN_FILENO); }
+  standard_input(const standard_input&) = delete;
+  standard_input& operator=(const standard_input&) = delete;
+  ~standard_input() { ::dup2(before_.get(), STDIN_FILENO); }
+
+ private:
+  app::unique_fd before_;
+};
+
+TEST(JobSource, CountsWhatIsLeftOfAFileOnStandardInputAndConsumesNothing) {
+  const test::scratch folder;
+  const app::unique_fd in{
+      ::open(folder.write("in", "gone\na\nb\nc").c_str(), O_RDONLY | O_CLOEXEC)};
+  ASSERT_EQ(::lseek(in.get(), 5, SEEK_SET), 5);  // somebody read the first line
+  const standard_input redirected{in.get()};
+  input_options options;
+  options.sources = {file("-")};
+  auto source = job_source::open(options).value();
+  EXPECT_EQ(source.count_jobs(), 3u);
+  EXPECT_THAT(jobs_of(source).value(), ElementsAre(args{"a"}, args{"b"}, args{"c"}));
+}
+
+TEST(JobSource, CountsNothingAheadInAPipeWhateverItsNameIs) {
+  const test::scratch folder;
+  // A file of that name must not be taken for the pipe.
+  const std::string before = std::filesystem::current_path();
+  std::filesystem::current_path(folder.root());
+  folder.write("standard input", "a\nb\n");
+  int ends[2];
+  ASSERT_EQ(::pipe(ends), 0);
+  const app::unique_fd out{ends[0]};
+  const app::unique_fd in{ends[1]};
+  const standard_input redirected{out.get()};
+  input_options options;
+  options.sources = {file("-")};
+  EXPECT_EQ(job_source::open(options)->count_jobs(), std::nullopt);
+  std::filesystem::current_path(before);
 }
 
 }  // namespace

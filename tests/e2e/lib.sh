@@ -11,8 +11,8 @@ finish() {
   chmod -R u+w "$scratch" 2>/dev/null
   rm -rf "$scratch"
   ((status != 0 && status != 77)) && exit "$status"
-  ((status == 77)) && exit 77
-  exit $((faults > 0))
+  ((faults > 0)) && exit 1  # also where the rest was skipped
+  exit "$status"
 }
 trap finish EXIT
 cd "$scratch" || exit 1
@@ -47,6 +47,12 @@ needs() {
   for program in "$@"; do
     command -v "$program" >/dev/null || { echo "skipped: no $program"; exit 77; }
   done
+}
+
+# needs_terminal: util-linux' script, and a system that lets it make a terminal.
+needs_terminal() {
+  needs script
+  script -qec true /dev/null </dev/null >/dev/null 2>&1 || { echo "skipped: script cannot make a terminal"; exit 77; }
 }
 
 # GNU parallel, not the one of moreutils, and without its plea.

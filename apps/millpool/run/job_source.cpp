@@ -16,21 +16,23 @@ namespace {
   return record.find_first_not_of(" \t\r\n\v\f") == std::string_view::npos;
 }
 
-// Counts records without keeping any: the file is opened a second time, from its beginning.
-[[nodiscard]] std::optional<std::uint64_t> count_records(const std::string& path, char separator) {
+// Counts the records from where `fd` stands to the end of a regular file, and leaves it standing there.
+[[nodiscard]] std::optional<std::uint64_t> count_records(int fd, char separator) {
   struct stat status {};
-  const app::unique_fd fd{::open(path.c_str(), O_RDONLY | O_CLOEXEC)};
-  if (!fd || ::fstat(fd.get(), &status) != 0 || !S_ISREG(status.st_mode)) return std::nullopt;
+  const off_t begin = ::lseek(fd, 0, SEEK_CUR);
+  if (begin < 0 || ::fstat(fd, &status) != 0 || !S_ISREG(status.st_mode)) return std::nullopt;
   std::vector<char> chunk(std::size_t{256} * 1024);
+  auto offset = static_cast<std::uint64_t>(begin);
   std::uint64_t count = 0;
   char last = separator;
   for (;;) {
-    const auto got = app::read_some(fd.get(), chunk);
+    const auto got = app::read_at(fd, chunk, offset);
     if (!got) return std::nullopt;
     if (*got == 0) return count + (last != separator ? 1 : 0);
     count += static_cast<std::uint64_t>(
         std::count(chunk.begin(), chunk.begin() + static_cast<std::ptrdiff_t>(*got), separator));
     last = chunk[*got - 1];
+    offset += *got;
   }
 }
 
@@ -184,7 +186,7 @@ std::optional<std::uint64_t> job_source::count_jobs() const {
   if (options_.skip_blank) return std::nullopt;
   std::uint64_t count = 0;
   if (first_.splitter) {
-    const auto records = count_records(first_.name, options_.separator);
+    const auto records = count_records(first_.fd.get(), options_.separator);
     if (!records) return std::nullopt;
     count = *records;
   } else {

@@ -48,7 +48,7 @@ class job_source {
   [[nodiscard]] std::expected<void, std::string> fill();
 
   /// How many jobs there are in all, where that can be known before the end: words on the command line,
-  /// and regular files, which this reads once more.
+  /// and regular files, standard input too, which this reads once more. Call it before the first fill().
   [[nodiscard]] std::optional<std::uint64_t> count_jobs() const;
 
  private:
