@@ -42,22 +42,24 @@ equal "a digest that does not agree is a failure" 1 "$status"
 contains "it is told" "sha256sum --check does not agree" "$(cat err)"
 rm bin/sha256sum
 
-for n in {1..60}; do echo "$n" | gzip >"share/$n.gz"; done
+for n in {1..200}; do echo "$n" | gzip >"share/$n.gz"; done
 demonstrate
 equal "with documentation it is checked" 0 "$status"
-contains "so it says" "Checking the 60 .gz files" "$(cat out)"
-contains "the sum" "60 jobs, 0 failed" "$(cat out)"
-echo "no gzip" >share/60.gz
+contains "so it says" "Checking the 200 .gz files" "$(cat out)"
+contains "the sum" "200 jobs, 0 failed" "$(cat out)"
+echo "no gzip" >share/200.gz
 demonstrate
 equal "a broken file is a failure" 123 "$status"
-contains "the sum" "60 jobs, 1 failed" "$(cat out)"
-rm share/60.gz
+contains "the sum" "200 jobs, 1 failed" "$(cat out)"
+rm share/200.gz
 
 # On a terminal the bar knows how many there are.
 needs_terminal
-# The first job ends at once, and the others when the bar has told what is left: at the latest after a minute.
+# The first job ends at once, and the others when the bar has told what is left; who has waited for half a minute
+# gives up, for all.
 stub gzip "mkdir $scratch/first 2>/dev/null && exit" "n=0" \
-  "until grep -q ETA $scratch/typescript || test \$n -ge 600; do n=\$((n + 1)); sleep 0.1; done"
+  "until grep -q ETA $scratch/typescript || test -e $scratch/enough; do" \
+  "  n=\$((n + 1)); test \$n -lt 300 || : >$scratch/enough; sleep 0.1; done"
 script -qefc "cd tree && ./dev run" typescript </dev/null >/dev/null
-contains "the bar of the demonstration has a total" "/59  " "$(cat typescript)"
+contains "the bar of the demonstration has a total" "/199  " "$(cat typescript)"
 contains "and a time left" "ETA" "$(cat typescript)"
