@@ -48,8 +48,10 @@ same "-k" "$("$millpool" run -j8 -k sh -c 'test $(({} % 7)) -ne 0 || sleep 0.01;
 slots=$("$millpool" run -j3 sh -c 'mkdir slot{%} || echo taken; echo {%}; rmdir slot{%}' <numbers | sort -u)
 equal "slots" $'1\n2\n3' "$slots"
 
-# 0 is the highest priority; the rest follows in the order of the input.
-equal "--priority" $'0 b\n0 d\n3 c\n7 a' "$(printf '7 a\n0 b\n3 c\n0 d\n' | "$millpool" run -j1 --priority 1 echo)"
+# 0 is the highest priority; the rest follows in the order of the input. From a file, which is read in one
+# piece: of a pipe only those lines are sorted that have come.
+printf '7 a\n0 b\n3 c\n0 d\n' >ranked
+equal "--priority" $'0 b\n0 d\n3 c\n7 a' "$("$millpool" run -j1 --priority 1 echo <ranked)"
 
 # A script without an interpreter line runs, as it does in a shell.
 printf 'echo script "$1"\n' >script
