@@ -1,6 +1,7 @@
 # In somebody else's build the library behaves as a guest: no tests, no programs, no benchmarks, no
 # errors from warnings, and not one setting of the host changed.
 function(programs_below folder out)
+  set(found "")
   get_property(targets DIRECTORY ${folder} PROPERTY BUILDSYSTEM_TARGETS)
   foreach(target IN LISTS targets)
     get_target_property(type ${target} TYPE)
