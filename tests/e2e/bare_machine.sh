@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
 # Usage: bare_machine.sh [folder] [suite]     as root; default: a new folder under /tmp, bookworm
 #
-# What a newcomer meets: a Debian with nothing but its base system, a clone of the last commit, and
-# `./dev run`, `./dev run` again, `./dev test`. Needs debootstrap and a Debian mirror, the one that
-# this machine's apt uses; takes a quarter of an hour. The folder is kept, and used again if named.
+# What a newcomer meets: a Debian (or Ubuntu: noble) with nothing but its base system, a clone of the
+# last commit, and `./dev run`, `./dev run` again, `./dev test`. Needs debootstrap and a mirror, the one
+# that this machine's apt uses if it has that suite; takes a quarter of an hour. The folder is kept, and
+# used again if named.
 set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
@@ -15,14 +16,17 @@ command -v debootstrap >/dev/null || { echo "bare_machine: debootstrap is missin
 
 mirror=$(apt-get indextargets --format "\$(RELEASE) \$(SITE)" 'Created-By: Packages' |
   awk -v suite="$suite" '$1 == suite { print $2; exit }')
-mirror=${mirror:-http://deb.debian.org/debian}
+case $suite in
+  noble) components="main universe" mirror=${mirror:-http://archive.ubuntu.com/ubuntu} ;;
+  *) components=main mirror=${mirror:-http://deb.debian.org/debian} ;;
+esac
 
 if [[ ! -e $bare/etc/debian_version ]]; then
-  debootstrap --variant=minbase "$suite" "$bare" "$mirror"
+  debootstrap --variant=minbase --components="${components// /,}" "$suite" "$bare" "$mirror"
 fi
 cat >"$bare/etc/apt/sources.list" <<EOF
-deb $mirror $suite main
-deb $mirror $suite-updates main
+deb $mirror $suite $components
+deb $mirror $suite-updates $components
 EOF
 
 mounted=()
