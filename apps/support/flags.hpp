@@ -9,8 +9,9 @@
 
 namespace millpool::app {
 
-/// A subcommand's flags: what they are called, what they do to the caller's variables, how --help shows
-/// them. Parsing stops at the first word that is no flag, so a command's own flags stay the command's.
+/// A subcommand's flags: what they are called, what they do to the caller's variables, how --help
+/// shows them. Parsing stops at the first word that is no flag, so a command's own flags stay the
+/// command's.
 ///
 /// CLI11 lives behind this class: it costs seconds of compile time in each file that includes it.
 class flags {

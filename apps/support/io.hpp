@@ -13,11 +13,12 @@ namespace millpool::app {
 /// errno as an error_code.
 [[nodiscard]] std::error_code last_error() noexcept;
 
-/// Writes all of `bytes`, whatever it takes: short writes, signals, and descriptors that somebody made
-/// non-blocking (it then waits for room).
+/// Writes all of `bytes`, whatever it takes: short writes, signals, and descriptors that somebody
+/// made non-blocking (it then waits for room).
 [[nodiscard]] std::error_code write_all(int fd, std::string_view bytes) noexcept;
 
-/// The same for text that nobody waits for, such as a progress bar: an error has nowhere to be told.
+/// The same for text that nobody waits for, such as a progress bar: an error has nowhere to be
+/// told.
 void write_or_drop(int fd, std::string_view text) noexcept;
 
 /// How much of a text went out, and why no more did.

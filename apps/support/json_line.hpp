@@ -10,8 +10,8 @@ namespace millpool::app {
 
 /// One JSON object, written as one line, its members in the order in which they were put.
 ///
-/// Bytes that are not UTF-8 become U+FFFD, since JSON has no others. nlohmann-json lives behind this
-/// class: it costs seconds of compile time in each file that includes it.
+/// Bytes that are not UTF-8 become U+FFFD, since JSON has no others. nlohmann-json lives behind
+/// this class: it costs seconds of compile time in each file that includes it.
 class json_line {
  public:
   json_line();

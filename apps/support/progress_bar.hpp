@@ -16,8 +16,8 @@ struct progress {
   std::optional<std::uint64_t> total;  ///< all there is, with what was skipped, if that is known
 };
 
-/// Shows progress on standard error: a bar that is drawn over and over on a terminal, a plain line every
-/// ten seconds elsewhere.
+/// Shows progress on standard error: a bar that is drawn over and over on a terminal, a plain line
+/// every ten seconds elsewhere.
 ///
 /// Thread safety  none.
 class progress_bar {

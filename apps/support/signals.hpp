@@ -8,11 +8,13 @@
 
 namespace millpool::app {
 
-/// Turns signals into readable events: they interrupt nothing, and one place decides what they mean.
+/// Turns signals into readable events: they interrupt nothing, and one place decides what they
+/// mean.
 ///
 /// Construct it in main before any thread starts, so that every thread inherits the blocked mask. A
-/// SIGPIPE is switched off in the whole process: a write says EPIPE instead. SIGCHLD gets its default, so
-/// that children can be waited for. What our parent ignores stays ignored: so nohup keeps its promise.
+/// SIGPIPE is switched off in the whole process: a write says EPIPE instead. SIGCHLD gets its
+/// default, so that children can be waited for. What our parent ignores stays ignored: so nohup
+/// keeps its promise.
 class signal_events {
  public:
   explicit signal_events(std::initializer_list<int> signals);

@@ -206,8 +206,8 @@ std::optional<std::system_error> crew::start_one() {
   };
   try {
     worker& fresh = *workers_.emplace_back(std::make_unique<worker>(core_, index));
-    // Before it runs: it may have done its first task, and ask whether it is above the minimum, before
-    // this thread goes on.
+    // Before it runs: it may have done its first task, and ask whether it is above the minimum,
+    // before this thread goes on.
     live_.store(before + 1, std::memory_order_relaxed);
     auto body = [&fresh, core = core_.shared_from_this()]() mutable {
       fresh.main(std::move(core));

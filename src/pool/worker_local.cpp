@@ -42,6 +42,8 @@ struct entry {
   void* value = nullptr;
 };
 
+thread_local std::vector<entry> entries_of_this_thread;
+
 }  // namespace
 
 thread_place::thread_place() { std::tie(index_, generation_) = places().take(); }
@@ -49,7 +51,7 @@ thread_place::thread_place() { std::tie(index_, generation_) = places().take(); 
 thread_place::~thread_place() { places().give_back(index_); }
 
 void*& thread_place::of_this_thread() const {
-  thread_local std::vector<entry> mine;
+  std::vector<entry>& mine = entries_of_this_thread;
   if (index_ >= mine.size()) mine.resize(index_ + 1);
   entry& here = mine[index_];
   if (here.generation != generation_) here = {generation_, nullptr};

@@ -1,5 +1,5 @@
-// Every value that a flag can have is read or refused with a sentence, whatever its bytes; what is read
-// lies in its range.
+// Every value that a flag can have is read or refused with a sentence, whatever its bytes; what is
+// read lies in its range.
 #include "apps/millpool/run/halt.hpp"
 #include "apps/millpool/run/options.hpp"
 #include "apps/millpool/run/start_gate.hpp"

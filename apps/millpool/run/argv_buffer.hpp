@@ -29,8 +29,9 @@ class argv_buffer {
     return std::string_view(bytes_).substr(begins_[i], end - begins_[i] - 1);
   }
 
-  /// For exec: the words, then nullptr. One more slot lies in front, argv()[-1], so that a script that
-  /// has no interpreter line can be handed to a shell without allocating. Valid until the next change.
+  /// For exec: the words, then nullptr. One more slot lies in front, argv()[-1], so that a script
+  /// that has no interpreter line can be handed to a shell without allocating. Valid until the next
+  /// change.
   [[nodiscard]] char** argv() {
     pointers_.clear();
     pointers_.push_back(nullptr);

@@ -20,12 +20,12 @@
 namespace millpool::run {
 namespace {
 
-// In the child, between vfork and exec: our memory is the parent's, so only system calls, no allocation,
-// no locks, and nothing that the parent would miss.
+// In the child, between vfork and exec: our memory is the parent's, so only system calls, no
+// allocation, no locks, and nothing that the parent would miss.
 [[noreturn]] void become(const child_setup& setup, pid_t parent) noexcept {
   ::setpgid(0, 0);
-  // Who kills us with a signal that we cannot hear would leave the job running. What is watched is the
-  // thread that starts it: a worker, which waits for it. Our death may have come first.
+  // Who kills us with a signal that we cannot hear would leave the job running. What is watched is
+  // the thread that starts it: a worker, which waits for it. Our death may have come first.
   ::prctl(PR_SET_PDEATHSIG, SIGTERM);
   if (::getppid() != parent) ::_exit(128 + SIGTERM);
   // Our descriptors are all above 2, so no dup2 overwrites one that is still needed.
@@ -80,6 +80,9 @@ std::expected<child_process, std::error_code> child_process::start(const child_s
   const pid_t pid = ::vfork();
   if (pid == 0) become(setup, parent);
   if (pid < 0) return std::unexpected(app::last_error());
+  // Again here, for where vfork() is but a fork (under ThreadSanitizer): the child may not have come to
+  // it yet. Where it has, and runs its program, this fails and means nothing.
+  ::setpgid(pid, pid);
   return child_process{pid};
 }
 

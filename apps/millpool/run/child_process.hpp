@@ -11,7 +11,8 @@
 
 namespace millpool::run {
 
-/// What a child starts with. All descriptors of ours are close-on-exec, so it gets these three alone.
+/// What a child starts with. All descriptors of ours are close-on-exec, so it gets these three
+/// alone.
 struct child_setup {
   const char* path = nullptr;  ///< the file to execute
   char** argv = nullptr;       ///< argv[-1] must exist: see argv_buffer
@@ -31,15 +32,15 @@ struct child_status {
 /// A running child that leads a process group of its own.
 ///
 /// State     running --exits--> dead, a zombie --reap()--> gone
-/// Until reap() the pid, and the group of that number, belong to this child: no other process can get
-/// it, so whoever signals the group before reap() cannot hit a stranger.
+/// Until reap() the pid, and the group of that number, belong to this child: no other process can
+/// get it, so whoever signals the group before reap() cannot hit a stranger.
 class child_process {
  public:
-  /// Starts it. The new process borrows our memory until it executes the program (vfork), so that nothing
-  /// is copied; the calling thread waits for that moment, the others run on.
+  /// Starts it. The new process borrows our memory until it executes the program (vfork), so that
+  /// nothing is copied; the calling thread waits for that moment, the others run on.
   /// Should the calling thread end before it, as when we are killed, it gets SIGTERM.
-  /// Where the program cannot be executed the child says so on its standard error and exits with 127
-  /// (not found) or 126, as shells do.
+  /// Where the program cannot be executed the child says so on its standard error and exits with
+  /// 127 (not found) or 126, as shells do.
   [[nodiscard]] static std::expected<child_process, std::error_code> start(
       const child_setup& setup);
 
@@ -55,8 +56,8 @@ class child_process {
 
   /// To every process of the group.
   void signal_group(int signal) const noexcept;
-  /// Whether any process of the group still runs; zombies do not count. Reads all of /proc: for the rare
-  /// case that a job has to be killed.
+  /// Whether any process of the group still runs; zombies do not count. Reads all of /proc: for the
+  /// rare case that a job has to be killed.
   [[nodiscard]] bool group_runs() const;
 
  private:

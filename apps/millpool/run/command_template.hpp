@@ -61,9 +61,9 @@ class word_template {
 
 /// A command with holes, such as `gzip -t {}`.
 ///
-/// It is a list of words from beginning to end: an argument with spaces, quotes or newlines stays inside
-/// its word, and no shell reads it. With a shell (below) the words are joined to one script, and what is
-/// put into it is quoted.
+/// It is a list of words from beginning to end: an argument with spaces, quotes or newlines stays
+/// inside its word, and no shell reads it. With a shell (below) the words are joined to one script,
+/// and what is put into it is quoted.
 /// Thread safety  const members may be called concurrently.
 class command_template {
  public:

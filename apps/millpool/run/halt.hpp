@@ -19,7 +19,8 @@ struct halt_policy {
   double percent = 0;       ///< this share of all jobs, if not 0
 };
 
-/// "never", "now,fail=1", "soon,success=3", "soon,fail=10%"; or 0, 1, 2 as GNU parallel once had it.
+/// "never", "now,fail=1", "soon,success=3", "soon,fail=10%"; or 0, 1, 2 as GNU parallel once had
+/// it.
 [[nodiscard]] std::expected<halt_policy, std::string> parse_halt(std::string_view text);
 
 /// Counts how jobs end, and says when the policy is met.
@@ -29,8 +30,8 @@ class halt_monitor {
  public:
   explicit halt_monitor(halt_policy policy) : policy_(policy) {}
 
-  /// One job ended. \param total  how many there are in all, where that is known by now. While it is not,
-  /// a percentage is of the jobs that ended, and nothing halts before the third.
+  /// One job ended. \param total  how many there are in all, where that is known by now. While it
+  /// is not, a percentage is of the jobs that ended, and nothing halts before the third.
   /// \return what to do now; `never` is to go on.
   [[nodiscard]] halt_policy::when count(bool succeeded, std::optional<std::uint64_t> total);
 

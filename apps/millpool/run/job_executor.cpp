@@ -106,7 +106,8 @@ bool job_executor::attempt(const job_input& job, slot& at, job_report& report) {
 }
 
 bool job_executor::prepare_files(const job_input& job, slot& at) {
-  // First of all, since it also takes away the dead among them: no zombie stays, whatever the output does.
+  // First of all, since it also takes away the dead among them: no zombie stays, whatever the
+  // output does.
   const bool fresh = context_.left_behind.any_left();
   if (context_.options.ungroup) return true;
   if (!results_) {
@@ -132,7 +133,8 @@ std::optional<child_process> job_executor::start(slot& at) {
   const std::string& fixed = context_.command.fixed_program();
   const std::string program(at.argv[0]);
   const std::string path = context_.programs.find(fixed.empty() ? program : fixed);
-  // Without a file to execute the child fails with a message, and with the status that a shell gives.
+  // Without a file to execute the child fails with a message, and with the status that a shell
+  // gives.
   const child_setup setup{.path = path.empty() ? program.c_str() : path.c_str(),
                           .argv = at.argv.argv(),
                           .standard_input = context_.standard_input,

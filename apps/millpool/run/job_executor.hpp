@@ -39,16 +39,17 @@ struct run_context {
   orphans& left_behind;
 };
 
-/// Runs jobs, each on the worker that calls: a child is started, waited for, and its result printed.
+/// Runs jobs, each on the worker that calls: a child is started, waited for, and its result
+/// printed.
 ///
 /// Thread safety  run() may be called concurrently, by as many threads as there are slots.
 class job_executor {
  public:
   explicit job_executor(run_context context);
 
-  /// Runs one job to its end, with all its attempts. Does nothing once the run is ending. A job that was
-  /// killed because the run ends is neither printed nor logged: a resumed run starts it again. What goes
-  /// wrong here (no memory) ends the run.
+  /// Runs one job to its end, with all its attempts. Does nothing once the run is ending. A job
+  /// that was killed because the run ends is neither printed nor logged: a resumed run starts it
+  /// again. What goes wrong here (no memory) ends the run.
   /// \param total  how many jobs there are, if that is known by now.
   void run(const job_input& job, std::optional<std::uint64_t> total) noexcept;
 

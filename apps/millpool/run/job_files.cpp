@@ -35,7 +35,8 @@ std::error_code job_files::use_named(const std::string& output, const std::strin
 
 std::error_code job_files::file::prepare(const std::string& directory, bool fresh) {
   if (fd && !fresh && !named) {
-    measure();  // again: a process that the job left behind may have written after it, and be gone by now
+    // Again: a process that the job left behind may have written after it, and be gone by now.
+    measure();
     if (size > 0 && ::ftruncate(fd.get(), 0) != 0) return app::last_error();
     size = 0;
     return {};

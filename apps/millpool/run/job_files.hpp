@@ -9,14 +9,15 @@
 
 namespace millpool::run {
 
-/// Where a job's standard output and error go while it runs: two files without names, on disk so that
-/// memory does not grow with the output, used again for the next job of the same slot.
+/// Where a job's standard output and error go while it runs: two files without names, on disk so
+/// that memory does not grow with the output, used again for the next job of the same slot.
 ///
 /// Lifecycle  prepare(), the job runs, measure(), read it, prepare(), ...
 class job_files {
  public:
-  /// Makes both files empty. After a job that left processes behind they are new files, since the old
-  /// ones may still be written to; else they are the same, which saves a tenth of a short job's time.
+  /// Makes both files empty. After a job that left processes behind they are new files, since the
+  /// old ones may still be written to; else they are the same, which saves a tenth of a short job's
+  /// time.
   /// \param directory  on the disk that is to hold the output.
   [[nodiscard]] std::error_code prepare(const std::string& directory, bool fresh);
   /// Makes the job write to these files, which have names.

@@ -10,7 +10,8 @@
 
 namespace millpool::run {
 
-/// How a job ended, as everybody who tells of it needs it. The views last as long as the worker's call.
+/// How a job ended, as everybody who tells of it needs it. The views last as long as the worker's
+/// call.
 struct job_report {
   std::uint64_t seq = 0;
   const std::vector<std::string>* args = nullptr;

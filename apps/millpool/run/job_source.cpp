@@ -16,7 +16,8 @@ namespace {
   return record.find_first_not_of(" \t\r\n\v\f") == std::string_view::npos;
 }
 
-// Counts the records from where `fd` stands to the end of a regular file, and leaves it standing there.
+// Counts the records from where `fd` stands to the end of a regular file, and leaves it standing
+// there.
 [[nodiscard]] std::optional<std::uint64_t> count_records(int fd, char separator) {
   struct stat status {};
   const off_t begin = ::lseek(fd, 0, SEEK_CUR);

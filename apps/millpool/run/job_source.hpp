@@ -28,8 +28,8 @@ struct input_options {
   std::optional<std::string> colsep;  ///< -C: cuts each record into {1}, {2}, ...
 };
 
-/// Turns input into jobs, one at a time: what was read and not yet asked for is one read long, however
-/// long the input. Only where there are several sources are all but the first kept whole.
+/// Turns input into jobs, one at a time: what was read and not yet asked for is one read long,
+/// however long the input. Only where there are several sources are all but the first kept whole.
 ///
 /// Thread safety  none: one thread reads.
 class job_source {
@@ -39,16 +39,19 @@ class job_source {
   [[nodiscard]] static std::expected<job_source, std::string> open(input_options options);
 
   enum class state : std::uint8_t { job, need_input, end };
-  /// The next job, if the bytes that were read hold one. Never waits. `job` is filled only for state::job.
-  /// \return need_input: wait until fd() is readable, then call fill(). Or why the input ended badly.
+  /// The next job, if the bytes that were read hold one. Never waits. `job` is filled only for
+  /// state::job.
+  /// \return need_input: wait until fd() is readable, then call fill(). Or why the input ended
+  /// badly.
   [[nodiscard]] std::expected<state, std::string> next(job_input& job);
 
   [[nodiscard]] int fd() const noexcept { return first_.fd.get(); }
   /// Reads once. Waits where the descriptor would. \return what went wrong, as a sentence.
   [[nodiscard]] std::expected<void, std::string> fill();
 
-  /// How many jobs there are in all, where that can be known before the end: words on the command line,
-  /// and regular files, standard input too, which this reads once more. Call it before the first fill().
+  /// How many jobs there are in all, where that can be known before the end: words on the command
+  /// line, and regular files, standard input too, which this reads once more. Call it before the
+  /// first fill().
   [[nodiscard]] std::optional<std::uint64_t> count_jobs() const;
 
  private:

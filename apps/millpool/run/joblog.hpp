@@ -10,8 +10,8 @@
 
 namespace millpool::run {
 
-/// The file that remembers which jobs are done. Each line goes out whole, in one write, as soon as its
-/// job is over: what is in the file survives us.
+/// The file that remembers which jobs are done. Each line goes out whole, in one write, as soon as
+/// its job is over: what is in the file survives us.
 ///
 /// A regular file belongs to one run at a time: from open() on it is locked.
 /// Thread safety  none: the printer writes, under its lock.

@@ -26,8 +26,8 @@ struct joblog_entry {
 inline constexpr std::string_view joblog_header =
     "Seq\tHost\tStarttime\tJobRuntime\tSend\tReceive\tExitval\tSignal\tCommand\n";
 
-/// Appends the line, with its newline. A newline in the command is written as a NUL byte, as GNU parallel
-/// does, so that every job is one line.
+/// Appends the line, with its newline. A newline in the command is written as a NUL byte, as GNU
+/// parallel does, so that every job is one line.
 void append_joblog_line(std::string& out, const joblog_entry& entry);
 
 /// Reads one line, given without its newline. Views in the result point into `line`.

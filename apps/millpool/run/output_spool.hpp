@@ -12,11 +12,12 @@
 
 namespace millpool::run {
 
-/// Holds the output of jobs that ended before an earlier one did, in one file without a name: memory
-/// does not grow with it. Parts of the file that hold nothing any more are given back to the disk, where
-/// the file system can do that; when nothing at all is held the file is emptied.
+/// Holds the output of jobs that ended before an earlier one did, in one file without a name:
+/// memory does not grow with it. Parts of the file that hold nothing any more are given back to the
+/// disk, where the file system can do that; when nothing at all is held the file is emptied.
 ///
-/// Use  begin(); write() as to any target; put_log(); take() ... later replay(). One entry at a time.
+/// Use  begin(); write() as to any target; put_log(); take() ... later replay(). One entry at a
+///      time.
 class output_spool final : public output_target {
  public:
   explicit output_spool(std::string directory) : directory_(std::move(directory)) {}

@@ -13,7 +13,8 @@ namespace millpool::run {
 
 /// Which job is to be printed next, and what waits in the spool for its turn (-k).
 ///
-/// Thread safety  all members may be called concurrently. None waits for a printer: the main thread,
+/// Thread safety  all members may be called concurrently. None waits for a printer: the main
+///                thread,
 /// which announces jobs, must hear signals though nobody reads our output.
 class print_order {
  public:

@@ -55,8 +55,8 @@ std::optional<printer::failure> printer::print(const job_report& report, const j
   return log_ != nullptr ? write_log(log_line(report, files)) : std::nullopt;
 }
 
-// A job that met a full disk may have lost output, and must not count as done. One that wrote nothing, and
-// succeeded, is no exception: many programs do not look whether their writes succeed.
+// A job that met a full disk may have lost output, and must not count as done. One that wrote
+// nothing, and succeeded, is no exception: many programs do not look whether their writes succeed.
 std::optional<printer::failure> printer::disk_full(const job_files& files) const {
   if (!options_.captured) return std::nullopt;
   if (!files.disk_full(options_.files_at)) return std::nullopt;

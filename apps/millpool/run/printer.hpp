@@ -18,9 +18,9 @@
 
 namespace millpool::run {
 
-/// The one place where results leave: a job's output is printed whole, then its joblog line is written.
-/// That order means that a job that the log calls done has been seen; after a crash a job may run twice,
-/// but its output is never missing.
+/// The one place where results leave: a job's output is printed whole, then its joblog line is
+/// written. That order means that a job that the log calls done has been seen; after a crash a job
+/// may run twice, but its output is never missing.
 ///
 /// Keeping order  what ends early waits in a spool until every job before it was printed.
 /// Thread safety  all members may be called concurrently; one job is printed at a time.
@@ -66,7 +66,8 @@ class printer {
 
   /// Something for standard error, between two jobs' outputs.
   void say(std::string_view message);
-  /// The same from the main thread, which does not wait: neither for whoever prints now, nor for a reader.
+  /// The same from the main thread, which does not wait: neither for whoever prints now, nor for a
+  /// reader.
   /// \return whether it was said.
   bool say_now(std::string_view message);
   /// Draws the bar, with the counts as they are now.

@@ -18,7 +18,8 @@ class record_splitter {
   /// The next whole record, without its separator. Valid until the next call of room().
   [[nodiscard]] std::optional<std::string_view> next();
 
-  /// Where the next bytes are to be written; commit() says how many were. At least one read's worth.
+  /// Where the next bytes are to be written; commit() says how many were. At least one read's
+  /// worth.
   [[nodiscard]] std::span<char> room();
   void commit(std::size_t bytes) { end_ += bytes; }
 

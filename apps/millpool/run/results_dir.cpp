@@ -10,8 +10,8 @@
 namespace millpool::run {
 namespace {
 
-// An argument as one name: \ / tab and NUL are written as \\ \_ \t \0. GNU parallel lets . and .. pass,
-// which would leave the directory: they get a backslash too.
+// An argument as one name: \ / tab and NUL are written as \\ \_ \t \0. GNU parallel lets . and ..
+// pass, which would leave the directory: they get a backslash too.
 [[nodiscard]] std::string as_name(std::string_view arg) {
   if (arg == "." || arg == "..") return arg == "." ? "\\." : "\\..";
   std::string name;

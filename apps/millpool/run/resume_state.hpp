@@ -14,17 +14,18 @@ namespace millpool::run {
 
 /// Which jobs an earlier run has done, read from its joblog.
 ///
-/// Memory  two bytes a job of the log, not its commands: a fingerprint is enough to notice that the log
-///         is of another run (an edited job is missed once in 65,535).
+/// Memory  two bytes a job of the log, not its commands: a fingerprint is enough to notice that the
+///         log is of another run (an edited job is missed once in 65,535).
 class resume_state {
  public:
   enum class skip : std::uint8_t {
     all_run,    ///< --resume: whatever is in the log
     succeeded,  ///< --resume-failed: what is in it with exit 0 and no signal
   };
-  /// A log of nothing but its header is that of a run that did nothing. A last line without its newline
-  /// was cut off by a crash: it is removed from the file, so that its job runs again.
-  /// \param fd    the log, for reading and writing, locked: no other run may be in the middle of a line.
+  /// A log of nothing but its header is that of a run that did nothing. A last line without its
+  /// newline was cut off by a crash: it is removed from the file, so that its job runs again.
+  /// \param fd    the log, for reading and writing, locked: no other run may be in the middle of a
+  ///              line.
   /// \param name  of the file, for messages.
   /// \return what is done, or a sentence with file and line number.
   [[nodiscard]] static std::expected<resume_state, std::string> load(int fd,
@@ -37,8 +38,8 @@ class resume_state {
     skip,           ///< in the log, and done
     other_command,  ///< in the log with another command: it is the log of another run
   };
-  /// Compares the command with the one in the log, as far as a shell would tell them apart: quotes and
-  /// backslashes do not count, since GNU parallel quotes a little differently.
+  /// Compares the command with the one in the log, as far as a shell would tell them apart: quotes
+  /// and backslashes do not count, since GNU parallel quotes a little differently.
   /// \param command  nullopt: it differs from run to run, so nothing is compared.
   [[nodiscard]] answer ask(std::uint64_t seq, std::optional<std::string_view> command) const;
 

@@ -19,8 +19,9 @@
 #include <unistd.h>
 #include <utility>
 
-// A run, file by file: options (what is asked for) -> job_source (input becomes jobs) -> run_loop (submits
-// them) -> job_executor (a worker starts a child and waits) -> printer (output and joblog leave).
+// A run, file by file: options (what is asked for) -> job_source (input becomes jobs) -> run_loop
+// (submits them) -> job_executor (a worker starts a child and waits) -> printer (output and joblog
+// leave).
 
 namespace millpool::run {
 namespace {
@@ -30,8 +31,9 @@ namespace {
   return status;
 }
 
-// Three descriptors must be open, so that no file of ours becomes a standard stream. To a standard output
-// that was closed nothing can be written, as before: what is printed must not seem to have arrived.
+// Three descriptors must be open, so that no file of ours becomes a standard stream. To a standard
+// output that was closed nothing can be written, as before: what is printed must not seem to have
+// arrived.
 void open_standard_streams() {
   for (const int stream : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
     if (::fcntl(stream, F_GETFD) >= 0) continue;
@@ -46,8 +48,8 @@ void open_standard_streams() {
   return chosen != nullptr && *chosen != '\0' ? chosen : "/tmp";
 }
 
-// Each slot holds two files, and a few for a moment. Where the limit is too low for that it is raised;
-// the limit that jobs were meant to have is returned.
+// Each slot holds two files, and a few for a moment. Where the limit is too low for that it is
+// raised; the limit that jobs were meant to have is returned.
 [[nodiscard]] std::optional<rlimit> raise_descriptor_limit(unsigned jobs) {
   rlimit limit{};
   const rlim_t needed = rlim_t{4} * jobs + 64;
@@ -157,7 +159,8 @@ int run_all(const run_options& options, const command_template& command, job_sou
                             .left_behind = left_behind};
   run_loop loop{context, std::move(source), std::move(done), signals};
   loop.run();
-  // No job runs any more. From here on this thread may wait for a reader, and a signal ends it at once.
+  // No job runs any more. From here on this thread may wait for a reader, and a signal ends it at
+  // once.
   signals.release();
   if (!loop.unsaid().empty()) out.say(loop.unsaid());
   if (const auto failed = out.flush(); failed && end.because(exit_bad_input)) {

@@ -8,8 +8,9 @@
 
 namespace millpool::run {
 
-/// Exit statuses of `millpool run`. As xargs has it, a failed job is 123 and nothing else is: with GNU
-/// parallel's count of failures (--count-failures) a 2 may be two failed jobs or a mistyped flag.
+/// Exit statuses of `millpool run`. As xargs has it, a failed job is 123 and nothing else is: with
+/// GNU parallel's count of failures (--count-failures) a 2 may be two failed jobs or a mistyped
+/// flag.
 inline constexpr int exit_ok = 0;
 inline constexpr int exit_bad_input = 2;  ///< also: no room on a disk
 inline constexpr int exit_job_failed = 123;

@@ -235,8 +235,8 @@ void run_loop::hear(int signal) {
       context_.out.say_now("killing the running jobs");
       return;
     case stop_level::kill:
-      // The third time: a printer may be stuck with a reader that does not read. All lines of the joblog
-      // are out, each in one write.
+      // The third time: a printer may be stuck with a reader that does not read. All lines of the
+      // joblog are out, each in one write.
       context_.running.signal_all(SIGKILL);
       ::_exit(exit_by_signal + signal);
   }

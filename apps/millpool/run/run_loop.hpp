@@ -13,11 +13,12 @@
 
 namespace millpool::run {
 
-/// The main thread's part of a run: reads the input, submits jobs, and hears signals, all in one poll().
+/// The main thread's part of a run: reads the input, submits jobs, and hears signals, all in one
+/// poll().
 ///
-/// At most `window` jobs are submitted and not ended, so memory does not depend on the input. Workers
-/// wake this thread when half the window is empty, not for each job: a switch to this thread costs as
-/// much as a small part of a job.
+/// At most `window` jobs are submitted and not ended, so memory does not depend on the input.
+/// Workers wake this thread when half the window is empty, not for each job: a switch to this
+/// thread costs as much as a small part of a job.
 class run_loop {
  public:
   run_loop(run_context context, job_source source, resume_state done, app::signal_events& signals);

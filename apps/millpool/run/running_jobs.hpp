@@ -9,8 +9,8 @@ namespace millpool::run {
 
 /// The process groups that run now, one a slot: what has to be signalled when the run ends early.
 ///
-/// Invariant  a group is listed from its start until just before its leader is reaped, so its number
-///            cannot have become a stranger's.
+/// Invariant  a group is listed from its start until just before its leader is reaped, so its
+///            number cannot have become a stranger's.
 /// Thread safety  all members may be called concurrently.
 class running_jobs {
  public:

@@ -21,8 +21,8 @@ void append_shell_quoted(std::string& out, std::string_view text) {
     out += text;
     return;
   }
-  // A quote inside becomes '"'"': close, a quoted quote, open again. GNU parallel drops one empty pair
-  // of quotes at each end, which only a quote there can leave.
+  // A quote inside becomes '"'"': close, a quoted quote, open again. GNU parallel drops one empty
+  // pair of quotes at each end, which only a quote there can leave.
   const std::size_t begin = out.size();
   out += '\'';
   for (const char c : text) {

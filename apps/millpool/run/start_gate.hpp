@@ -10,7 +10,8 @@
 
 namespace millpool::run {
 
-/// What every job passes before it starts: --delay keeps starts apart, --memfree waits for free memory.
+/// What every job passes before it starts: --delay keeps starts apart, --memfree waits for free
+/// memory.
 ///
 /// Thread safety  pass() may be called concurrently.
 class start_gate {

@@ -17,8 +17,8 @@ enum class stop_level : std::uint8_t {
   kill,   ///< running ones are ended too
 };
 
-/// What tells everybody that the run ends: workers ask it before they start a job, sleepers are woken,
-/// and the main thread's poll() sees wake_fd().
+/// What tells everybody that the run ends: workers ask it before they start a job, sleepers are
+/// woken, and the main thread's poll() sees wake_fd().
 ///
 /// Thread safety  all members may be called concurrently.
 class stop_state {

@@ -6,7 +6,8 @@
 
 namespace millpool::run {
 
-/// How a job is ended that will not end: as GNU parallel's --termseq TERM,200,TERM,100,TERM,50,KILL.
+/// How a job is ended that will not end: as GNU parallel's --termseq
+/// TERM,200,TERM,100,TERM,50,KILL.
 struct termination_step {
   int signal;
   std::chrono::milliseconds then_wait;
