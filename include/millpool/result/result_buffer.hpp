@@ -184,7 +184,7 @@ class landing : public result_slot<T> {
     std::optional<stored<T>> nothing;
     buffer_->land(reservation_,
                   state == task_state::succeeded ? std::move(this->value_) : std::move(nothing),
-                  failed ? this->error_ : nullptr, state);
+                  failed ? std::move(this->error_) : nullptr, state);
   }
 
  private:
