@@ -80,8 +80,8 @@ std::expected<child_process, std::error_code> child_process::start(const child_s
   const pid_t pid = ::vfork();
   if (pid == 0) become(setup, parent);
   if (pid < 0) return std::unexpected(app::last_error());
-  // Again here, for where vfork() is but a fork (under ThreadSanitizer): the child may not have come to
-  // it yet. Where it has, and runs its program, this fails and means nothing.
+  // Again here, for where vfork() is but a fork (under ThreadSanitizer): the child may not have
+  // come to it yet. Where it has, and runs its program, this fails and means nothing.
   ::setpgid(pid, pid);
   return child_process{pid};
 }
