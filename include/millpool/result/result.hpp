@@ -24,6 +24,10 @@ class [[nodiscard]] result {
   result(std::optional<stored<T>>&& value, std::exception_ptr error, task_state state)
       : value_{std::move(value)}, error_{std::move(error)}, state_{state} {}
 
+  /// Without a value. \param  error  null unless the task failed.
+  result(std::exception_ptr error, task_state state) noexcept
+      : error_{std::move(error)}, state_{state} {}
+
   [[nodiscard]] task_state state() const noexcept { return state_; }
   [[nodiscard]] bool has_value() const noexcept { return state_ == task_state::succeeded; }
   [[nodiscard]] explicit operator bool() const noexcept { return has_value(); }

@@ -63,7 +63,7 @@ class result_buffer {
     try {
       at.outcome.emplace(std::move(value), std::move(error), state);
     } catch (...) {
-      at.outcome.emplace(std::nullopt, std::current_exception(), task_state::failed);
+      at.outcome.emplace(std::current_exception(), task_state::failed);
     }
     value.reset();  // what a move leaves behind is gone, too, when the result is seen
     arrived_.notify_all();

@@ -89,12 +89,12 @@ class result_state : public result_slot<T> {
   // REQUIRES: is_ready().
   [[nodiscard]] task_state state() const noexcept { return state_; }
   [[nodiscard]] result<T> take() {
-    // An abandoned task still runs, and may yet write its value: it is never looked at.
-    if (state_ == task_state::succeeded) return {std::move(this->value_), nullptr, state_};
-    if (state_ == task_state::abandoned) return {std::nullopt, nullptr, state_};
     // Moved out, value or error alike: what the task made is destroyed by who took it, whichever
-    // thread lets go of this state last.
-    return {std::nullopt, std::move(this->error_), state_};
+    // thread lets go of this state last. But an abandoned task still runs, and may yet write both:
+    // they are not looked at.
+    if (state_ == task_state::succeeded) return {std::move(this->value_), nullptr, state_};
+    if (state_ == task_state::abandoned) return {nullptr, state_};
+    return {std::move(this->error_), state_};
   }
 
  private:
