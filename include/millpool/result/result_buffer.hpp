@@ -50,8 +50,8 @@ class result_buffer {
   std::optional<std::uint64_t> reserve(time_point deadline) {
     unique_lock lock{mutex_};
     const auto decided = [this] { return closed_ || reserved_ - popped_ < places_.size(); };
-    if (!decided()) wait_blocked(room_, lock, deadline, decided);
-    if (closed_ || !decided()) return std::nullopt;
+    const bool room = wait_until_hosted(room_, lock, time_, deadline, decided);
+    if (closed_ || !room) return std::nullopt;
     return reserved_++;
   }
 
@@ -89,7 +89,7 @@ class result_buffer {
         lock.lock();
       }
     }
-    if (!decided()) wait_blocked(arrived_, lock, deadline, decided);
+    (void)wait_until_hosted(arrived_, lock, time_, deadline, decided);
     if (!next().landed) return std::nullopt;
     struct emptied {
       place& at;
@@ -146,17 +146,6 @@ class result_buffer {
 
   void skip_empty() noexcept {
     while (next().landed && !next().outcome) pop_place();
-  }
-
-  // A worker that waits here is replaced meanwhile. Its pool is told without our lock held.
-  template <class Predicate>
-  void wait_blocked(condition_variable& changed, unique_lock& lock, time_point deadline,
-                    Predicate decided) {
-    if (deadline <= time_.now()) return;
-    lock.unlock();
-    const blocking_region blocked;
-    lock.lock();
-    wait_until(changed, lock, time_, deadline, decided);
   }
 
   const result_order order_;

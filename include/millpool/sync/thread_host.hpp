@@ -58,6 +58,7 @@ template <class Predicate>
 bool wait_until_hosted(condition_variable& changed, unique_lock& lock, const clock& time,
                        time_point deadline, Predicate satisfied) {
   if (satisfied()) return true;
+  if (deadline <= time.now()) return false;
   lock.unlock();
   const blocking_region blocked;
   lock.lock();
