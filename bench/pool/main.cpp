@@ -1,0 +1,206 @@
+// ./dev bench pool: the table of DESIGN.md section 7. What does a task cost in Millpool, and in the
+// pools that a package gives?
+#include "bench/pool/catalogue.hpp"
+#include "bench/pool/gates.hpp"
+#include "bench/pool/machine.hpp"
+#include "bench/pool/options.hpp"
+#include "bench/pool/plot.hpp"
+#include "bench/pool/report.hpp"
+#include "bench/pool/run_subject.hpp"
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <cstdio>
+#include <ctime>
+#include <exception>
+#include <filesystem>
+#include <fstream>
+#include <map>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+namespace {
+
+using namespace bench;
+
+/// A slow rival gets less work, and its cost a task is what is reported; Millpool gets all of it
+/// unless it is very slow.
+struct budget {
+  double own_ns;
+  double rival_ns;
+};
+constexpr budget full_budget{1.2e9, 0.4e9};
+constexpr budget quick_budget{0.2e9, 0.06e9};
+constexpr double memory_kib =
+    1024 * 1024;  // an unbounded rival is not given more work than fits here
+
+/// A gate without a case: D would have to be run with and without metrics.
+constexpr gate what_metrics_cost{"M", "", reference::none, 2, 1, "ns", "metrics cost <= 2 ns on D"};
+
+/// One place where output goes: to people, and into the file of --save.
+class printer {
+ public:
+  explicit printer(bool json) : to_{json ? stderr : stdout} {}
+  void operator()(const std::string& text) {
+    (void)std::fputs(text.c_str(), to_);
+    (void)std::fflush(to_);
+    all_ += text;
+  }
+  [[nodiscard]] const std::string& all() const { return all_; }
+
+ private:
+  std::FILE* to_;
+  std::string all_{};
+};
+
+class session {
+ public:
+  explicit session(const options& chosen) : chosen_{chosen}, print_{chosen.json} {}
+
+  int run() {
+    head();
+    for (const case_info& each : all_cases()) {
+      if (std::ranges::find(chosen_.cases, each.id) != chosen_.cases.end()) measure(each);
+    }
+    auto verdicts = judge(all_gates(), chosen_.cases, runs_);
+    if (std::ranges::find(chosen_.cases, "M") != chosen_.cases.end()) {
+      verdicts.push_back({what_metrics_cost, "no switch turns them off", state::not_measured});
+    }
+    print_(gate_table(verdicts));
+    write_files();
+    return 0;
+  }
+
+ private:
+  void head() {
+    print_(machine());
+    print_(
+        "rounds    " + std::to_string(chosen_.rounds) + (chosen_.quick ? ", --quick" : "") +
+        "; medians; spread is (largest - smallest) / median; 2 workers unless a case says else\n");
+    for (const subject_info& each : all_subjects()) {
+      if (!chosen_.subjects.empty() &&
+          std::ranges::find(chosen_.subjects, each.name) == chosen_.subjects.end()) {
+        continue;
+      }
+      std::string name{each.name};
+      name.resize(std::max(name.size(), std::size_t{9}), ' ');
+      if (!is_built(each)) {
+        print_(name + " absent" + (each.needs.empty() ? "" : ": needs ") + std::string{each.needs} +
+               "\n");
+        continue;
+      }
+      subjects_.push_back(each);
+      print_(name + " " + about(each) + "\n");
+    }
+    print_("* may run tasks in the thread that posts them: not a rival to beat\n");
+    print_("The best rival is one in C++; a Go rival that is faster still is told beside it.\n");
+  }
+
+  void measure(const case_info& which) {
+    struct planned {
+      const subject_info* subject;
+      std::uint64_t tasks;
+    };
+    std::vector<planned> plan;
+    std::vector<std::string> absent;
+    std::map<std::string_view, double> pilot_peak;
+    for (const subject_info& each : subjects_) {
+      if (!each.only.empty() && !has_word(each.only, which.id)) continue;
+      const std::uint64_t most = limit(which, each);
+      if (which.pilot == 0) {
+        plan.push_back({&each, most});
+        continue;
+      }
+      const auto pilot = run_subject(each, std::string{which.id}, std::min(which.pilot, most));
+      if (!pilot) {
+        absent.emplace_back(each.name);
+        continue;
+      }
+      pilot_peak[each.name] = pilot->at("peak_rss_kib");
+      plan.push_back({&each, fitting(which, each, *pilot, most)});
+    }
+    for (unsigned round = 0; round < chosen_.rounds; ++round) {
+      for (std::size_t i = 0; i < plan.size(); ++i) {
+        // Each round begins with another subject, so that none has always the same one before it.
+        const planned& next = plan[(i + round) % plan.size()];
+        auto found = run_subject(*next.subject, std::string{which.id}, next.tasks);
+        if (!found) {
+          if (round == 0) absent.emplace_back(next.subject->name);
+          continue;
+        }
+        if (const auto before = pilot_peak.find(next.subject->name); before != pilot_peak.end()) {
+          (*found)["grown"] = found->at("peak_rss_kib") / before->second;
+        }
+        runs_.push_back(
+            {std::string{which.id}, std::string{next.subject->name}, round + 1, *found});
+        if (chosen_.json) {
+          std::puts(json_line(runs_.back()).c_str());
+          std::fflush(stdout);
+        }
+      }
+    }
+    print_(case_table(which, runs_, absent));
+  }
+
+  [[nodiscard]] std::uint64_t limit(const case_info& which, const subject_info& subject) const {
+    const std::uint64_t tasks = chosen_.quick ? which.quick : which.tasks;
+    // I's "tasks" are milliseconds of rest.
+    if (subject.most_tasks == 0 || which.id == "I") return tasks;
+    return std::min(tasks, subject.most_tasks);
+  }
+
+  /// As many tasks as fit in the time and the memory, by what the pilot took.
+  [[nodiscard]] std::uint64_t fitting(const case_info& which, const subject_info& subject,
+                                      const figures& pilot, std::uint64_t most) const {
+    const bool own = subject.name == own_name;
+    if (own && which.id == "K") return most;  // the case is about that many
+    const budget& time = chosen_.quick ? quick_budget : full_budget;
+    const double in_time = (own ? time.own_ns : time.rival_ns) / pilot.at("ns_per_task");
+    const double kib_a_task = pilot.at("peak_rss_kib") / pilot.at("tasks");
+    const double fits = std::min(in_time, memory_kib / kib_a_task);
+    return static_cast<std::uint64_t>(std::clamp(
+        fits, std::min(pilot.at("tasks"), static_cast<double>(most)), static_cast<double>(most)));
+  }
+
+  void write_files() {
+    if (!chosen_.plot.empty()) {
+      std::ofstream out{chosen_.plot};
+      out << plot(runs_, "Millpool " + commit() + ": nanoseconds a task, logarithmic");
+      if (!out.flush()) throw std::runtime_error{"cannot write " + chosen_.plot};
+    }
+    if (!chosen_.save) return;
+    const std::time_t now = std::time(nullptr);
+    char date[16] = "";
+    std::tm utc{};
+    (void)std::strftime(date, sizeof date, "%Y-%m-%d", ::gmtime_r(&now, &utc));
+    const std::filesystem::path folder = MILLPOOL_SOURCE_DIR "/bench/results";
+    std::filesystem::create_directories(folder);
+    const auto file = folder / (std::string{date} + "-" + commit() + ".txt");
+    std::ofstream out{file};
+    out << print_.all();
+    if (!out.flush()) throw std::runtime_error{"cannot write " + file.string()};
+  }
+
+  options chosen_;
+  printer print_;
+  std::vector<subject_info> subjects_{};
+  std::vector<run_result> runs_{};
+};
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  try {
+    const options chosen = parse_options({argv + 1, argv + argc});
+    if (chosen.help) return std::puts(usage) < 0 ? 1 : 0;
+    return session{chosen}.run();
+  } catch (const std::invalid_argument& wrong) {
+    (void)std::fprintf(stderr, "bench pool: %s\n\n%s", wrong.what(), usage);
+    return 2;
+  } catch (const std::exception& error) {
+    (void)std::fprintf(stderr, "bench pool: %s\n", error.what());
+    return 1;
+  }
+}
