@@ -1,0 +1,3 @@
+module millpool/bench/peers
+
+go 1.18
