@@ -65,7 +65,8 @@ verdict judge_one(const gate& asked, const std::vector<run_result>& runs) {
   const auto own = summary_of(runs, asked.case_id, own_name, asked.figure);
   if (!own) return {asked, "-", state::not_measured};
   if (asked.against == reference::none) {
-    return {asked, number("%.4g ", own->median / asked.per_unit).append(asked.unit),
+    const double shown = own->median / asked.per_unit;
+    return {asked, number(shown < 1000 ? "%.4g " : "%.0f ", shown).append(asked.unit),
             own->median <= asked.limit ? state::met : state::not_met};
   }
   const auto rival = best_of(asked, asked.against, runs);

@@ -157,7 +157,9 @@ class session {
     const bool own = subject.name == own_name;
     if (own && which.id == "K") return most;  // the case is about that many
     const budget& time = chosen_.quick ? quick_budget : full_budget;
-    const double in_time = (own ? time.own_ns : time.rival_ns) / pilot.at("ns_per_task");
+    // K asks what an unbounded pool holds after a while, so it is given a longer while.
+    const double patience = which.id == "K" ? 3 : 1;
+    const double in_time = patience * (own ? time.own_ns : time.rival_ns) / pilot.at("ns_per_task");
     const double kib_a_task = pilot.at("peak_rss_kib") / pilot.at("tasks");
     const double fits = std::min(in_time, memory_kib / kib_a_task);
     return static_cast<std::uint64_t>(std::clamp(

@@ -1,6 +1,7 @@
 // The program of one subject: <program> <case> <tasks>, or <program> about.
 // Prints its figures as name=value, a line each. A process of its own a run, so that memory, CPU time
-// and threads left behind are this subject's alone. Exit status 3: the rival has no such thing.
+// and threads left behind are this subject's alone. Exit status 3: the rival has no such thing; 4: this
+// machine does not let it run; 1: the answer was wrong.
 #pragma once
 
 #include "bench/pool/cases/article.hpp"
@@ -16,6 +17,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <system_error>
 #include <unistd.h>
 
 namespace bench {
@@ -54,6 +56,7 @@ std::optional<figures> run_case(std::string_view name, std::uint64_t tasks) {
 }
 
 inline constexpr int no_equivalent = 3;
+inline constexpr int cannot_run = 4;
 
 /// \param  about  the rival's name and version.
 template <class P, class Inside = P>
@@ -67,6 +70,9 @@ int subject_main(int argc, char** argv, const std::string& about) {
     if (!found) return no_equivalent;
     (*found)["peak_rss_kib"] = peak_rss_kib();
     for (const auto& [name, value] : *found) std::printf("%s=%.17g\n", name.c_str(), value);
+  } catch (const std::system_error& error) {  // a thread a task may be more than a machine allows
+    std::fprintf(stderr, "%s, case %s: %s\n", about.c_str(), argv[1], error.what());
+    return cannot_run;
   } catch (const std::exception& error) {
     std::fprintf(stderr, "%s, case %s: %s\n", about.c_str(), argv[1], error.what());
     return 1;
