@@ -1,4 +1,5 @@
-// std::async: libstdc++ starts a thread a call. The futures are kept, since dropping one waits for it.
+// std::async: libstdc++ starts a thread a call. The futures are kept, since dropping one waits for
+// it.
 #include "bench/pool/subject_main.hpp"
 
 #include <cstddef>

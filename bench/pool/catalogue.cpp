@@ -35,8 +35,8 @@ std::span<const case_info> all_cases() {
 std::span<const subject_info> all_subjects() {
   static constexpr std::string_view short_runs = "A B C C1 D F G J3 J1024 W1 W2";
   // The Go rivals are not `packaged`: between goroutines of one thread no thread is woken, which no
-  // C++ pool here can do, and a C++ program cannot take one instead. The gates tell how they did, and
-  // W3 is compared with them. The textbook pool and serial are no packages either.
+  // C++ pool here can do, and a C++ program cannot take one instead. The gates tell how they did,
+  // and W3 is compared with them. The textbook pool and serial are no packages either.
   // clang-format off
   static const std::vector<subject_info> subjects{
     // name, program, argument, needs, packaged, in producer, most tasks, only

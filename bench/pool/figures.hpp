@@ -31,8 +31,8 @@ inline double cpu_nanoseconds() {
   return nanoseconds_of(used.ru_utime) + nanoseconds_of(used.ru_stime);
 }
 
-/// The most memory that this program has held. Not ru_maxrss: that counts what the process was before
-/// it became this program, too.
+/// The most memory that this program has held. Not ru_maxrss: that counts what the process was
+/// before it became this program, too.
 inline double peak_rss_kib() {
   std::ifstream status{"/proc/self/status"};
   for (std::string word; status >> word;) {

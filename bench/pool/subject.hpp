@@ -1,5 +1,5 @@
-// What a subject is: a pool, reduced to what the cases need. Adapters are types, not virtual classes,
-// so that a case costs a subject nothing but its own calls. An adapter has
+// What a subject is: a pool, reduced to what the cases need. Adapters are types, not virtual
+// classes, so that a case costs a subject nothing but its own calls. An adapter has
 //
 //   P(workers, capacity)   an unbounded pool ignores the capacity
 //   post(f)                f() runs on a worker

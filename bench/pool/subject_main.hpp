@@ -1,7 +1,7 @@
 // The program of one subject: <program> <case> <tasks>, or <program> about.
-// Prints its figures as name=value, a line each. A process of its own a run, so that memory, CPU time
-// and threads left behind are this subject's alone. Exit status 3: the rival has no such thing; 4: this
-// machine does not let it run; 1: the answer was wrong.
+// Prints its figures as name=value, a line each. A process of its own a run, so that memory, CPU
+// time and threads left behind are this subject's alone. Exit status 3: the rival has no such
+// thing; 4: this machine does not let it run; 1: the answer was wrong.
 #pragma once
 
 #include "bench/pool/cases/article.hpp"

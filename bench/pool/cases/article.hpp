@@ -1,5 +1,5 @@
-// W0r, W1, W2, W3: the article's tests. Results are collected through a channel by subjects that have
-// one, else added up by the tasks.
+// W0r, W1, W2, W3: the article's tests. Results are collected through a channel by subjects that
+// have one, else added up by the tasks.
 #pragma once
 
 #include "bench/pool/figures.hpp"

@@ -51,9 +51,9 @@ figures case_g(std::uint64_t tasks) {
   return found;
 }
 
-/// Tasks of 2 us arrive on their own schedule, a Poisson process, however the pool does; a wait counts
-/// from the time at which the task was due, so that a blocked producer hides nothing. The producer
-/// spins: a sleep would be late by more than what is measured.
+/// Tasks of 2 us arrive on their own schedule, a Poisson process, however the pool does; a wait
+/// counts from the time at which the task was due, so that a blocked producer hides nothing. The
+/// producer spins: a sleep would be late by more than what is measured.
 template <class P, unsigned per_second>
 figures case_h(std::uint64_t tasks) {
   P pool{2, 1024};
@@ -81,7 +81,8 @@ figures case_h(std::uint64_t tasks) {
   return found;
 }
 
-/// A pool of 4 that has worked, and rests for `milliseconds`. One context switch is this thread's own.
+/// A pool of 4 that has worked, and rests for `milliseconds`. One context switch is this thread's
+/// own.
 template <class P>
 figures case_i(std::uint64_t milliseconds) {
   P pool{4, 1024};
