@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <cstddef>
 #include <cstdio>
 #include <string_view>
 
@@ -58,12 +59,14 @@ std::string text_at(double x, double y, std::string_view anchor, std::string_vie
   return place.data() + std::string{anchor} + "\">" + escaped(words) + "</text>\n";
 }
 
+/// Three digits, in the unit that needs no exponent.
 std::string rounded(double nanoseconds) {
+  constexpr std::array<std::string_view, 4> units{" ns", " us", " ms", " s"};
+  std::size_t unit = 0;
+  for (; nanoseconds >= 999.5 && unit + 1 < units.size(); ++unit) nanoseconds /= 1000;
   std::array<char, 32> text{};
-  const bool in_us = nanoseconds >= 1e4;
-  (void)std::snprintf(text.data(), text.size(), "%.3g %s", in_us ? nanoseconds / 1e3 : nanoseconds,
-                      in_us ? "us" : "ns");
-  return text.data();
+  (void)std::snprintf(text.data(), text.size(), "%.3g", nanoseconds);
+  return std::string{text.data()}.append(units[unit]);
 }
 
 constexpr double left_edge = 110;

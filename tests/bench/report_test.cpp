@@ -33,6 +33,7 @@ TEST(Report, ATableShowsTheRatioToMillpoolAndADashForWhoHasNoSuchThing) {
 TEST(Report, APlotHasABarASubjectAndIsWellFormedWithoutAny) {
   EXPECT_THAT(plot(runs, "a < b"), HasSubstr("asio"));
   EXPECT_THAT(plot(runs, "a < b"), HasSubstr("a &lt; b"));
+  EXPECT_THAT(plot({{"C1", "asio", 1, {{"ns_per_task", 4760}}}}, ""), HasSubstr(">4.76 us<"));
   EXPECT_THAT(plot({}, ""), HasSubstr("</svg>"));
 }
 
