@@ -230,7 +230,8 @@ std::size_t task_channel<T>::push_bulk(std::span<T> values, PlacementOf placemen
   if (closed_) return 0;
   const std::size_t room = capacity_ - std::min(capacity_, lanes_.size());
   const std::size_t count = std::min(room, values.size());
-  lanes_.reserve(count);  // before any is moved: all or none
+  // Before any is moved: all or none, unless one has a fair key, which may need memory of its own.
+  lanes_.reserve(count);
   for (std::size_t i = 0; i < count; ++i)
     put(std::move(values[i]), placement_of(std::as_const(values[i])));
   return count;
@@ -241,7 +242,8 @@ std::expected<std::optional<T>, queue_status> task_channel<T>::push_displacing(
     T&& value, const placement& where, displace who) {
   const lock_guard lock{mutex_};
   if (closed_) return std::unexpected{queue_status::closed};
-  lanes_.reserve(1);  // before anything is taken out: put() below cannot throw
+  // Before anything is taken out: put() below cannot throw, unless the value has a fair key.
+  lanes_.reserve(1);
   std::optional<T> victim;
   if (full()) {  // one goes for one that comes, also where the capacity was cut below the depth
     if (who == displace::lowest) {
