@@ -21,6 +21,8 @@ struct settings {
   std::size_t schedules = static_cast<std::size_t>(test::scaled(100'000));
   fault planted = fault::none;
   unsigned early_wakes = 2;
+  bool store_buffers = false;  ///< see README.md, "Store buffers"
+  bool fences = false;         ///< the barriers are those of a kernel without membarrier(2)
   std::uint64_t seed = 1;
 };
 

@@ -18,18 +18,21 @@ class mutex {
 
   void lock() noexcept {
     explore::step("lock", this);
+    explore::drain();
     while (locked_) explore::wait_for_lock(this);
     locked_ = true;
   }
   [[nodiscard]] bool try_lock() noexcept {
     explore::step("try_lock", this);
+    explore::drain();
     if (locked_) return false;
     locked_ = true;
     return true;
   }
   void unlock() noexcept {
-    explore::note("unlock",
-                  this);  // no step: until its next one, nobody can tell this thread's place
+    explore::fence("unlock");
+    // No step: until its next one, nobody can tell this thread's place.
+    explore::note("unlock", this);
     locked_ = false;
     explore::wake(this, all);
   }

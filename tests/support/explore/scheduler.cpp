@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
+#include <deque>
 #include <exception>
 #include <linux/futex.h>
 #include <memory>
@@ -81,6 +82,12 @@ class company {
 
 constexpr std::size_t actors_max = 8;
 
+struct late_store {
+  void* object;
+  std::uint64_t bits;
+  store_to by;
+};
+
 struct actor {
   enum class state : std::uint8_t { ready, asleep, awaits_lock, ended };
   state is = state::ready;
@@ -89,6 +96,7 @@ struct actor {
   wake_reason reason = wake_reason::woken;
   std::function<void()> body;
   std::unique_ptr<player> by;
+  std::deque<late_store> kept;  // the store buffer, oldest first
 };
 
 /// One run. Everything is touched by the one thread that has the turn, so nothing is locked.
@@ -185,6 +193,38 @@ class scene {
   }
 
   [[nodiscard]] fault planted() const noexcept { return settings_.planted; }
+  [[nodiscard]] bool fences() const noexcept { return settings_.fences; }
+
+  // ---- store buffers
+
+  bool keep_back(unsigned self, const late_store& store) {
+    if (!settings_.store_buffers) return false;
+    if (++steps_ > settings_.steps_max) fail(self, "it does not end: too many operations");
+    tell(self, "store, kept back", store.object);
+    actors_[self].kept.push_back(store);
+    return true;
+  }
+
+  [[nodiscard]] const std::uint64_t* kept_back(unsigned self, const void* object) const noexcept {
+    const auto& kept = actors_[self].kept;
+    const auto newest = std::find_if(kept.rbegin(), kept.rend(),
+                                     [&](const late_store& each) { return each.object == object; });
+    return newest == kept.rend() ? nullptr : &newest->bits;
+  }
+  [[nodiscard]] bool keeps(unsigned self) const noexcept { return !actors_[self].kept.empty(); }
+
+  void drain(unsigned self) noexcept {
+    while (keeps(self)) flush_oldest(self);
+  }
+  void drain_all() noexcept {
+    for (unsigned i = 0; i < count_; ++i) drain(i);
+  }
+  void forget(const void* object) noexcept {
+    if (!settings_.store_buffers) return;
+    for (unsigned i = 0; i < count_; ++i) {
+      std::erase_if(actors_[i].kept, [&](const late_store& each) { return each.object == object; });
+    }
+  }
   time_point now{std::chrono::hours{1}};
 
  private:
@@ -200,24 +240,69 @@ class scene {
     return options.size() == 1 ? 0 : decide_.decide(options);
   }
 
+  using options_array = std::array<decider::option, 3 * actors_max>;
+
   // Lets the one go on whom the decider names; returns when it is `self`'s turn again, or never if
   // `self` has ended. `nobody`: the run begins, and this returns at once.
   void hand_over(unsigned self) noexcept {
-    std::array<decider::option, actors_max> options;
+    options_array options;
+    unsigned flushed = nobody;  // whose store has just reached memory
+    for (;;) {
+      const std::size_t found = find_options(options, self, flushed);
+      if (found == 0) {
+        if (const char* stuck = who_is_stuck()) fail(self, stuck);
+        drain_all();
+        return main_.give();
+      }
+      const decider::option& chosen = options[pick({options.data(), found})];
+      if (!chosen.flushes) return let_go_on(chosen, self);
+      flushed = chosen.thread;
+      flush_oldest(flushed);
+    }
+  }
+
+  std::size_t find_options(options_array& options, unsigned self, unsigned flushed) const noexcept {
     std::size_t found = 0;
     const bool can_go_on = self != nobody && actors_[self].is == actor::state::ready;
-    if (can_go_on) options[found++] = {.thread = self, .costs = false, .sleeping = false};
+    // Whose store has just reached memory does not go on before another did: the same run comes
+    // about when the store waits until after its next operation.
+    if (can_go_on && flushed != self) {
+      options[found++] = {.thread = self, .costs = false, .sleeping = false};
+    }
     for (unsigned i = 0; i < count_; ++i) {
-      if (i != self && actors_[i].is == actor::state::ready) {
-        options[found++] = {.thread = i, .costs = can_go_on, .sleeping = false};
+      if (i != self && i != flushed && actors_[i].is == actor::state::ready) {
+        options[found++] = {.thread = i, .costs = can_go_on && flushed != self, .sleeping = false};
       }
     }
     found = add_sleepers(options, found);
-    if (found == 0) {
-      if (const char* stuck = who_is_stuck()) fail(self, stuck);
-      return main_.give();
+    return settings_.store_buffers ? add_flushes(options, found, can_go_on, flushed) : found;
+  }
+
+  // A store buffer is like one more thread: to let it go on pre-empts the one that runs.
+  std::size_t add_flushes(options_array& options, std::size_t found, bool can_go_on,
+                          unsigned flushed) const noexcept {
+    const std::size_t others = found;
+    for (unsigned i = 0; i < count_; ++i) {
+      if (!keeps(i)) continue;
+      const bool somebody_may_see_it =
+          std::any_of(options.begin(), options.begin() + static_cast<std::ptrdiff_t>(others),
+                      [&](const decider::option& each) { return each.thread != i; });
+      if (!somebody_may_see_it) continue;
+      options[found++] = {
+          .thread = i, .costs = can_go_on && flushed != i, .sleeping = false, .flushes = true};
     }
-    const decider::option& chosen = options[pick({options.data(), found})];
+    return found;
+  }
+
+  void flush_oldest(unsigned whose) noexcept {
+    auto& kept = actors_[whose].kept;
+    const late_store store = kept.front();
+    kept.pop_front();
+    tell(whose, "its store reaches memory:", store.object);
+    store.by(store.object, store.bits);
+  }
+
+  void let_go_on(const decider::option& chosen, unsigned self) noexcept {
     actor& next = actors_[chosen.thread];
     if (chosen.sleeping) {
       const bool timed = next.until != no_deadline;
@@ -233,8 +318,7 @@ class scene {
     if (!over) by->mine.take();  // if over, the scene may be gone by now
   }
 
-  std::size_t add_sleepers(std::array<decider::option, actors_max>& options,
-                           std::size_t found) const noexcept {
+  std::size_t add_sleepers(options_array& options, std::size_t found) const noexcept {
     if (found > 0) {  // others could go on: waking one early is a choice that costs
       for (unsigned i = 0; i < count_; ++i) {
         if (actors_[i].is != actor::state::asleep) continue;
@@ -357,6 +441,44 @@ void wait_for_lock(const void* object) noexcept {
 
 void wake(const void* object, std::size_t count) noexcept {
   if (self.in != nullptr) self.in->wake(object, count);
+}
+
+bool keep_back(void* object, std::uint64_t bits, store_to by) noexcept {
+  return self.in != nullptr && self.in->keep_back(self.part, {object, bits, by});
+}
+
+const std::uint64_t* kept_back(const void* object) noexcept {
+  return self.in != nullptr ? self.in->kept_back(self.part, object) : nullptr;
+}
+
+void drain() noexcept {
+  if (self.in != nullptr) self.in->drain(self.part);
+}
+
+void fence(const char* operation) noexcept {
+  if (self.in == nullptr || !self.in->keeps(self.part)) return;
+  step(operation, nullptr);
+  drain();
+}
+
+void light_barrier() noexcept {
+  if (self.in == nullptr || !self.in->fences()) return;
+  if (!planted(fault::light_barrier_does_nothing)) fence("light_barrier");
+}
+
+void heavy_barrier() noexcept {
+  if (self.in == nullptr) return;
+  step("heavy_barrier", nullptr);
+  if (planted(fault::heavy_barrier_does_nothing)) return;
+  if (self.in->fences()) {
+    drain();
+  } else {
+    self.in->drain_all();
+  }
+}
+
+void forget(const void* object) noexcept {
+  if (self.in != nullptr) self.in->forget(object);
 }
 
 }  // namespace millpool::explore

@@ -22,16 +22,20 @@ enum class fault : std::uint8_t {
   notify_all_wakes_one,
   notify_all_wakes_nobody,
   rmw_is_load_and_store,  ///< another thread may come between the two
+  seq_cst_store_is_buffered,
+  heavy_barrier_does_nothing,
+  light_barrier_does_nothing,  ///< bites with run_settings::fences: else it never does anything
 };
 
 /// Which thread goes on: one way to answer for a whole run.
 class decider {
  public:
-  /// A thread that may go on, or a waiter that may be woken.
+  /// A thread that may go on, a waiter that may be woken, or a store that may reach memory.
   struct option {
     unsigned thread;
     bool costs;     ///< taking it pre-empts a thread that could go on, or wakes one before its time
     bool sleeping;  ///< taking it ends a wait early: by its time limit, or for no reason
+    bool flushes = false;  ///< taking it lets the thread's oldest store reach memory, no more
   };
 
   decider() = default;
@@ -39,14 +43,16 @@ class decider {
   decider& operator=(const decider&) = delete;
   virtual ~decider() = default;
 
-  /// \param  options  two or more; the first is the thread that runs now, if it can go on.
+  /// \param  options  two or more; the first is the thread that runs now, if it may go on.
   /// \return an index into options.
   virtual std::size_t decide(std::span<const option> options) = 0;
 };
 
 struct run_settings {
   fault planted = fault::none;
-  unsigned early_wakes = 2;  ///< so many waits of a run may end for no reason, as real ones may
+  unsigned early_wakes = 2;    ///< so many waits of a run may end for no reason, as real ones may
+  bool store_buffers = false;  ///< stores below seq_cst are late, as on x86
+  bool fences = false;  ///< light and heavy barriers are both fences, as without membarrier(2)
   std::size_t steps_max = 20'000;             ///< more operations than this: "it does not end"
   std::vector<std::string>* story = nullptr;  ///< is told every operation, a line each
 };
@@ -77,7 +83,7 @@ class virtual_clock final : public clock {
 };
 void advance(duration by);
 
-// ---- for the shim: atomic.hpp, mutex.hpp, futex.cpp
+// ---- for the shim: atomic.hpp, mutex.hpp, asymmetric_barrier.hpp, futex.cpp
 
 /// A shared operation is about to happen: another thread may come first. Outside a run: nothing.
 void step(const char* operation, const void* object) noexcept;
@@ -97,5 +103,29 @@ void wait_for_lock(const void* object) noexcept;
 
 /// Wakes up to `count` of those who wait for `object`; if not all, which ones is a decision too.
 void wake(const void* object, std::size_t count) noexcept;
+
+// Store buffers. Each thread has one, a FIFO. In a run without them, and outside a run, nothing is
+// ever kept back.
+
+using store_to = void (*)(void* object, std::uint64_t bits);
+
+/// Keeps a store of this thread back; by(object, bits) will make it. It is no operation that others
+/// could tell, so it is no step. \return false: there are no buffers, store it now.
+[[nodiscard]] bool keep_back(void* object, std::uint64_t bits, store_to by) noexcept;
+
+/// \return the newest store of this thread to `object` that is kept back, or null.
+[[nodiscard]] const std::uint64_t* kept_back(const void* object) noexcept;
+
+/// All that this thread kept back reaches memory: part of every locked instruction.
+void drain() noexcept;
+
+/// A fence on its own: drain(), with a step before it if there is anything to drain.
+void fence(const char* operation) noexcept;
+
+void light_barrier() noexcept;
+void heavy_barrier() noexcept;
+
+/// `object` ends. What is kept back for it reaches nothing.
+void forget(const void* object) noexcept;
 
 }  // namespace millpool::explore

@@ -128,11 +128,10 @@ class by_chance final : public decider {
       chosen = random_() % options.size();
       if (options[chosen].sleeping && random_() % 4 != 0) chosen = 0;
     } else {
-      if (std::ranges::find(changes_, at) != changes_.end())
-        priority_[options[0].thread] = at % 1'000;
+      if (std::ranges::find(changes_, at) != changes_.end()) priority_of(options[0]) = at % 1'000;
       for (std::size_t i = 1; i < options.size(); ++i) {
         const bool may = !options[i].sleeping || random_() % 16 == 0;
-        if (may && priority_[options[i].thread] > priority_[options[chosen].thread]) chosen = i;
+        if (may && priority_of(options[i]) > priority_of(options[chosen])) chosen = i;
       }
     }
     trace_.push_back(static_cast<std::uint8_t>(chosen));
@@ -142,29 +141,40 @@ class by_chance final : public decider {
   [[nodiscard]] const decisions& trace() const { return trace_; }
 
  private:
+  // A store buffer is like one more thread.
+  std::uint64_t& priority_of(const option& each) {
+    return priority_[each.thread + (each.flushes ? priority_.size() / 2 : 0)];
+  }
+
   std::mt19937_64 random_;
   bool coins_ = false;
-  std::array<std::uint64_t, 8> priority_{};
+  std::array<std::uint64_t, 16> priority_{};
   std::array<std::size_t, 3> changes_{};
   std::size_t length_ = 0;
   decisions trace_;
 };
+
+run_settings settings_of_a_run(const settings& how) {
+  return {.planted = how.planted,
+          .early_wakes = how.early_wakes,
+          .store_buffers = how.store_buffers,
+          .fences = how.fences};
+}
 
 }  // namespace
 
 outcome replay(const run_once& program, const settings& how, const std::string& trace) {
   outcome found{.schedules = 1, .trace = trace};
   follower decide{read(trace)};
-  found.failure =
-      program(decide,
-              {.planted = how.planted, .early_wakes = how.early_wakes, .story = &found.story})
-          .value_or("");
+  run_settings each = settings_of_a_run(how);
+  each.story = &found.story;
+  found.failure = program(decide, each).value_or("");
   return found;
 }
 
 outcome walk(const run_once& program, const settings& how) {
   outcome found;
-  const run_settings each{.planted = how.planted, .early_wakes = how.early_wakes};
+  const run_settings each = settings_of_a_run(how);
   const auto run_with = [&](decider& decide, const decisions& trace) {
     ++found.schedules;
     if (const auto failure = program(decide, each)) {
