@@ -1,4 +1,4 @@
-// Does the explorer's store buffer show what x86 shows, and hide what it hides? Do barriers mend it?
+// Does the explorer's store buffer show what x86 shows, and no more? Do the barriers mend it?
 #include "millpool/base/atomic.hpp"
 #include "millpool/sync/asymmetric_barrier.hpp"
 #include "millpool/sync/mutex.hpp"
@@ -124,6 +124,29 @@ struct two_stores_and_a_lock {
 
 TEST(StoreBufferModel, StoresBeforeAnUnlockMayBeSeenOneByOne) {
   explore::expect_caught<two_stores_and_a_lock>(fault::none, {.store_buffers = true});
+}
+
+// A heavy barrier may come between two stores of another thread that takes no step between them.
+struct a_barrier_between_two_stores {
+  static constexpr unsigned threads = 2;
+
+  void thread(unsigned which) {
+    if (which == 0) {
+      flag.store(true, release);
+      letter.store(1, release);
+    } else if (flag.load(std::memory_order_acquire)) {
+      heavy_barrier();
+      check(letter.load(relaxed) == 1, "the letter was there before the flag");
+    }
+  }
+  void end() {}
+
+  atomic<bool> flag{false};
+  atomic<int> letter{0};
+};
+
+TEST(StoreBufferModel, ABarrierMayComeBetweenTwoStores) {
+  explore::expect_caught<a_barrier_between_two_stores>(fault::none, {.store_buffers = true});
 }
 
 TEST(StoreBufferModel, CatchesABarrierThatDoesNothing) {
