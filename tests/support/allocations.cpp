@@ -4,7 +4,8 @@
 #include <cstdlib>
 #include <new>
 
-// The array and nothrow forms of the standard library end in these.
+// The other forms of the standard library end in these. Those of the sanitizers do not, so what is
+// used of them is here too.
 
 namespace {
 
@@ -55,7 +56,19 @@ void* operator new(std::size_t bytes, std::align_val_t alignment) {
   return counted(std::aligned_alloc(align, (bytes + align - 1) / align * align));  // NOLINT
 }
 
+void* operator new[](std::size_t bytes) { return ::operator new(bytes); }
+void* operator new[](std::size_t bytes, const std::nothrow_t& none) noexcept {
+  return ::operator new(bytes, none);
+}
+void* operator new[](std::size_t bytes, std::align_val_t alignment) {
+  return ::operator new(bytes, alignment);
+}
+
 void operator delete(void* memory) noexcept { release(memory); }
 void operator delete(void* memory, std::size_t) noexcept { release(memory); }
 void operator delete(void* memory, std::align_val_t) noexcept { release(memory); }
 void operator delete(void* memory, std::size_t, std::align_val_t) noexcept { release(memory); }
+void operator delete[](void* memory) noexcept { release(memory); }
+void operator delete[](void* memory, std::size_t) noexcept { release(memory); }
+void operator delete[](void* memory, std::align_val_t) noexcept { release(memory); }
+void operator delete[](void* memory, std::size_t, std::align_val_t) noexcept { release(memory); }
