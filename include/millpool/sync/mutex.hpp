@@ -7,20 +7,20 @@
 #if defined(MILLPOOL_EXPLORE)
 #include "explore/mutex.hpp"  // tests/support
 #else
-#include <condition_variable>
-#include <mutex>
+#include "millpool/sync/adaptive_condition.hpp"
+#include "millpool/sync/adaptive_mutex.hpp"
 
 namespace millpool {
 
-using mutex = std::mutex;
-using condition_variable = std::condition_variable;
+using mutex = adaptive_mutex;
+using condition_variable = adaptive_condition;
 
 }  // namespace millpool
 #endif
 
 #include "millpool/base/clock.hpp"
 
-#include <chrono>
+#include <mutex>
 
 namespace millpool {
 
