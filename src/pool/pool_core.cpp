@@ -37,9 +37,6 @@ std::string_view name_of(const class_record* of_class) noexcept {
 pool_core::pool_core(pool_options options)
     : options_{std::move(options)},
       fork_generation_{current_fork_generation()},
-      // As many as can be inside, and some for results that were not read yet.
-      blocks_{std::make_shared<block_cache>(options_.queue_capacity + *options_.max_workers + 64)},
-      blocks_of_a_fork_{std::make_shared<block_cache>(0)},
       channel_{options_.queue_capacity, options_.aging, *options_.time, &serial_keys_},
       put_off_{std::numeric_limits<std::size_t>::max(), options_.aging, *options_.time,
                &serial_keys_},
@@ -212,10 +209,6 @@ std::size_t pool_core::accept_bulk(std::span<queued_task> tasks, const admission
     tasks = tasks.subspan(1);
   }
   return accepted;
-}
-
-const std::shared_ptr<block_cache>& pool_core::blocks() const noexcept {
-  return forked() ? blocks_of_a_fork_ : blocks_;
 }
 
 void pool_core::resize(std::size_t minimum, std::size_t maximum) {

@@ -2,7 +2,6 @@
 #pragma once
 
 #include "millpool/base/atomic.hpp"
-#include "millpool/base/block_cache.hpp"
 #include "millpool/base/errors.hpp"
 #include "millpool/channel/task_channel.hpp"
 #include "millpool/pool/pool_options.hpp"
@@ -63,7 +62,6 @@ class pool_core : public std::enable_shared_from_this<pool_core> {
   std::expected<void, submit_errc> accept(queued_task& task, const admission& how);
   std::size_t accept_bulk(std::span<queued_task> tasks, const admission& how);
   void fill_in(queued_task& task, const task_options& options) const;
-  [[nodiscard]] const std::shared_ptr<block_cache>& blocks() const noexcept;
 
   // ---- the workers' side
   [[nodiscard]] task_channel<queued_task>& channel() noexcept { return channel_; }
@@ -155,9 +153,6 @@ class pool_core : public std::enable_shared_from_this<pool_core> {
 
   const pool_options options_;
   const std::uint32_t fork_generation_;
-  const std::shared_ptr<block_cache> blocks_;
-  const std::shared_ptr<block_cache>
-      blocks_of_a_fork_;     // there, the lock of blocks_ may be held for ever
   serial_keys serial_keys_;  // shared by the two channels
   task_channel<queued_task> channel_;
   task_channel<queued_task> put_off_;

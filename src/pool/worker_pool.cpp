@@ -101,8 +101,6 @@ std::size_t worker_pool::accept_bulk(pool_core& core, std::vector<queued_task>& 
   return core.accept_bulk(tasks, {});
 }
 
-const std::shared_ptr<block_cache>& worker_pool::blocks() const noexcept { return core_->blocks(); }
-
 task_class worker_pool::add_class(task_class_options options) {
   return core_->add_class(std::move(options));
 }

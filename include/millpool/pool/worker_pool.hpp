@@ -167,8 +167,6 @@ class worker_pool {
                                           const task_options& options, F&& f) {
     return launch_with(std::move(target), options, {}, std::forward<F>(f));
   }
-  /// Memory for such targets: see `cached`.
-  [[nodiscard]] const std::shared_ptr<block_cache>& blocks() const noexcept;
 
   // ---- steering
 
@@ -264,7 +262,7 @@ template <submittable F>
 std::expected<future<task_result<F>>, submit_errc> worker_pool::submit_with(
     const task_options& options, admission how, F&& f) {
   using T = task_result<F>;
-  auto state = cached<result_state<T>>::make(blocks(), clock());
+  auto state = cached<result_state<T>>::make(clock());
   auto accepted = launch_with(state, options, std::move(how), std::forward<F>(f));
   if (!accepted) return std::unexpected{accepted.error()};
   return future<T>{std::move(state)};
@@ -293,12 +291,11 @@ requires submittable<std::ranges::range_value_t<Range>>
   using F = std::ranges::range_value_t<Range>;
   using T = task_result<F>;
   const std::shared_ptr<pool_core> core = core_;  // as in post_bulk()
-  const std::shared_ptr<block_cache> from = blocks();
   const millpool::clock& time = clock();
   std::vector<queued_task> tasks;
   std::vector<future<T>> futures;
   for (auto&& f : range) {
-    auto state = cached<result_state<T>>::make(from, time);
+    auto state = cached<result_state<T>>::make(time);
     completion_ref<result_slot<T>> slot{state};
     tasks.push_back({.body = detail::keeping_body(F{std::move(f)}, std::move(slot)),
                      .completion = completion_ref<completion>{state}});

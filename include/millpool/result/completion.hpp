@@ -87,19 +87,18 @@ class completion_ref {
   C* at_ = nullptr;
 };
 
-/// A completion that lies in a block of `cache`, and gives the block back at its end.
+/// A completion that lies in a block of base/block_cache.hpp, and gives it back at its end.
 template <class C>
 class cached final : public C {
  public:
   template <class... Args>
-  [[nodiscard]] static completion_ref<C> make(std::shared_ptr<block_cache> cache, Args&&... args) {
-    void* block = allocate(*cache);
+  [[nodiscard]] static completion_ref<C> make(Args&&... args) {
+    void* const block = allocate();
     try {
-      auto* made = std::construct_at(static_cast<cached*>(block), std::forward<Args>(args)...);
-      made->cache_ = std::move(cache);
-      return completion_ref<C>{made};
+      return completion_ref<C>{
+          std::construct_at(static_cast<cached*>(block), std::forward<Args>(args)...)};
     } catch (...) {
-      deallocate(*cache, block);
+      deallocate(block);
       throw;
     }
   }
@@ -109,25 +108,22 @@ class cached final : public C {
 
  private:
   void destroy() noexcept override {
-    const std::shared_ptr<block_cache> cache = std::move(cache_);
     std::destroy_at(this);
-    deallocate(*cache, this);
+    deallocate(this);
   }
 
-  // Results that are aligned more strictly than operator new aligns go their own way.
-  static constexpr bool over_aligned = alignof(C) > __STDCPP_DEFAULT_NEW_ALIGNMENT__;
+  // Results that are aligned more strictly than blocks are go their own way.
+  static constexpr bool over_aligned = alignof(C) > block_alignment;
 
-  [[nodiscard]] static void* allocate(block_cache& cache) {
+  [[nodiscard]] static void* allocate() {
     if constexpr (over_aligned)
       return ::operator new (sizeof(cached), std::align_val_t{alignof(C)});
-    return cache.allocate(sizeof(cached));
+    return allocate_block(sizeof(cached));
   }
-  static void deallocate(block_cache& cache, void* block) noexcept {
+  static void deallocate(void* block) noexcept {
     if constexpr (over_aligned) return ::operator delete (block, std::align_val_t{alignof(C)});
-    cache.deallocate(block, sizeof(cached));
+    deallocate_block(block, sizeof(cached));
   }
-
-  std::shared_ptr<block_cache> cache_;
 };
 
 /// The value that stands for "no value" where T is void.

@@ -100,7 +100,7 @@ class result_stream {
         if (buffer != nullptr) buffer->land_empty(place);
       }
     } unless_accepted{buffer_.get(), *place};
-    auto target = cached<landing<T>>::make(pool.blocks(), buffer_, *place);
+    auto target = cached<landing<T>>::make(buffer_, *place);
     auto accepted = pool.launch(std::move(target), options, std::forward<F>(f));
     if (accepted) unless_accepted.buffer = nullptr;
     return accepted;
