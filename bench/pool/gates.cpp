@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <array>
 #include <cstdio>
-#include <optional>
 
 namespace bench {
 
@@ -38,22 +37,6 @@ bool refers_to(reference against, const subject_info& subject) {
   return false;
 }
 
-struct rival {
-  std::string_view name;
-  double median;
-};
-
-std::optional<rival> best_of(const gate& asked, reference among,
-                             const std::vector<run_result>& runs) {
-  std::optional<rival> best;
-  for (const subject_info& subject : all_subjects()) {
-    if (!refers_to(among, subject)) continue;
-    const auto found = summary_of(runs, asked.case_id, subject.name, asked.figure);
-    if (found && (!best || found->median < best->median)) best = rival{subject.name, found->median};
-  }
-  return best;
-}
-
 std::string compared(const gate& asked, double own, const rival& other) {
   const bool wants_factor = asked.against == reference::best && asked.limit < 1;
   std::string text = wants_factor ? number("%.2fx ", other.median / own)
@@ -69,18 +52,29 @@ verdict judge_one(const gate& asked, const std::vector<run_result>& runs) {
     return {asked, number(shown < 1000 ? "%.4g " : "%.0f ", shown).append(asked.unit),
             own->median <= asked.limit ? state::met : state::not_met};
   }
-  const auto rival = best_of(asked, asked.against, runs);
-  if (!rival) return {asked, "no such rival ran", state::not_measured};
-  std::string measured = compared(asked, own->median, *rival);
-  const auto go = best_of(asked, reference::go, runs);
-  if (asked.against == reference::best && go && go->median < rival->median) {
+  const auto found = best_of(asked.case_id, asked.figure, asked.against, runs);
+  if (!found) return {asked, "no such rival ran", state::not_measured};
+  std::string measured = compared(asked, own->median, *found);
+  const auto go = best_of(asked.case_id, asked.figure, reference::go, runs);
+  if (asked.against == reference::best && go && go->median < found->median) {
     measured.append("; ").append(compared(asked, own->median, *go));
   }
-  const bool reached = own->median <= asked.limit * rival->median;
+  const bool reached = own->median <= asked.limit * found->median;
   return {asked, std::move(measured), reached ? state::met : state::not_met};
 }
 
 }  // namespace
+
+std::optional<rival> best_of(std::string_view case_id, std::string_view figure, reference among,
+                             const std::vector<run_result>& runs) {
+  std::optional<rival> best;
+  for (const subject_info& subject : all_subjects()) {
+    if (!refers_to(among, subject)) continue;
+    const auto found = summary_of(runs, case_id, subject.name, figure);
+    if (found && (!best || found->median < best->median)) best = rival{subject.name, found->median};
+  }
+  return best;
+}
 
 std::span<const gate> all_gates() {
   using enum reference;

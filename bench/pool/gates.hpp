@@ -3,6 +3,7 @@
 
 #include "bench/pool/statistics.hpp"
 
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -17,6 +18,15 @@ enum class reference {
   serial,  // … of one thread without a pool
   go,      // … of the better Go rival
 };
+
+struct rival {
+  std::string_view name;
+  double median;
+};
+
+/// Who of those did best in a case, by the median of that figure.
+std::optional<rival> best_of(std::string_view case_id, std::string_view figure, reference among,
+                             const std::vector<run_result>& runs);
 
 struct gate {
   std::string_view case_id;

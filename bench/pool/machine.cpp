@@ -1,7 +1,9 @@
 #include "bench/pool/machine.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cstdio>
+#include <ctime>
 #include <fstream>
 #include <sys/utsname.h>
 #include <thread>
@@ -32,8 +34,6 @@ std::string load() {
   return minute;
 }
 
-}  // namespace
-
 std::string commit() {
   const char* const command =
       "git -C '" MILLPOOL_SOURCE_DIR "' describe --always --dirty --exclude '*' 2>/dev/null";
@@ -47,10 +47,31 @@ std::string commit() {
   return text.empty() ? "unknown" : text;
 }
 
-std::string machine() {
-  return "machine   " + cpu_model() + ", " + std::to_string(std::thread::hardware_concurrency()) +
-         " cores, " + kernel() + ", load " + load() +
-         "\ncompiler  " MILLPOOL_COMPILER ", flags" MILLPOOL_FLAGS "\ncommit    " + commit() + "\n";
+std::string today() {
+  const std::time_t now = std::time(nullptr);
+  std::tm utc{};
+  std::array<char, 16> date{};
+  (void)std::strftime(date.data(), date.size(), "%Y-%m-%d", ::gmtime_r(&now, &utc));
+  return date.data();
+}
+
+}  // namespace
+
+origin here() {
+  const std::string flags = MILLPOOL_FLAGS;
+  return {.machine = cpu_model() + ", " + std::to_string(std::thread::hardware_concurrency()) +
+                     " cores, " + kernel() + ", load " + load(),
+          .compiler = MILLPOOL_COMPILER,
+          .flags = flags.substr(std::min(flags.find_first_not_of(' '), flags.size())),
+          .commit = commit(),
+          .date = today()};
+}
+
+std::string told(const origin& made) {
+  std::string text = "machine   ";
+  text.append(made.machine).append("\ncompiler  ").append(made.compiler);
+  text.append(", flags ").append(made.flags).append("\ncommit    ").append(made.commit);
+  return text.append(", ").append(made.date).append("\n");
 }
 
 }  // namespace bench

@@ -1,14 +1,21 @@
-// Where and with what a run was made: the head of every table.
+// Where and with what a run was made: the head of every table, and of every saved result.
 #pragma once
 
 #include <string>
 
 namespace bench {
 
-/// Of the tree that this was built from; with "-dirty" where files differ.
-std::string commit();
+struct origin {
+  std::string machine{};  // CPU, cores, kernel, and the load when the run began
+  std::string compiler{};
+  std::string flags{};
+  std::string commit{};  // of the tree that this was built from; with "-dirty" where files differ
+  std::string date{};    // UTC
+};
 
-/// CPU, cores, kernel, compiler, flags and commit, a line each.
-std::string machine();
+origin here();
+
+/// A line each.
+std::string told(const origin& made);
 
 }  // namespace bench

@@ -6,13 +6,13 @@
 #include "bench/pool/options.hpp"
 #include "bench/pool/plot.hpp"
 #include "bench/pool/report.hpp"
+#include "bench/pool/results.hpp"
 #include "bench/pool/run_subject.hpp"
 
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
-#include <ctime>
 #include <exception>
 #include <filesystem>
 #include <fstream>
@@ -55,16 +55,37 @@ class printer {
   std::string all_{};
 };
 
+void write(const std::filesystem::path& file, const std::string& text) {
+  std::ofstream out{file};
+  out << text;
+  if (!out.flush()) throw std::runtime_error{"cannot write " + file.string()};
+}
+
+std::string picture_of(const saved_run& run) {
+  return plot(run.runs, "Millpool " + run.made.commit + ": nanoseconds a task, logarithmic");
+}
+
+/// The table, and the picture, of a run that was made before.
+int show(const options& chosen) {
+  std::ifstream in{chosen.table};
+  if (!in) throw std::runtime_error{"cannot read " + chosen.table};
+  const saved_run run = parse_json_lines(in);
+  if (!chosen.plot.empty()) write(chosen.plot, picture_of(run));
+  return std::fputs(markdown_table(run).c_str(), stdout) < 0 ? 1 : 0;
+}
+
 class session {
  public:
-  explicit session(const options& chosen) : chosen_{chosen}, print_{chosen.json} {}
+  explicit session(const options& chosen) : chosen_{chosen}, print_{chosen.json} {
+    done_.made = here();
+  }
 
   int run() {
     head();
     for (const case_info& each : all_cases()) {
       if (std::ranges::find(chosen_.cases, each.id) != chosen_.cases.end()) measure(each);
     }
-    auto verdicts = judge(all_gates(), chosen_.cases, runs_);
+    auto verdicts = judge(all_gates(), chosen_.cases, done_.runs);
     if (std::ranges::find(chosen_.cases, "M") != chosen_.cases.end()) {
       verdicts.push_back({what_metrics_cost, "no switch turns them off", state::not_measured});
     }
@@ -75,7 +96,7 @@ class session {
 
  private:
   void head() {
-    print_(machine());
+    print_(told(done_.made));
     print_(
         "rounds    " + std::to_string(chosen_.rounds) + (chosen_.quick ? ", --quick" : "") +
         "; medians; spread is (largest - smallest) / median; 2 workers unless a case says else\n");
@@ -133,15 +154,15 @@ class session {
         if (const auto before = pilot_peak.find(next.subject->name); before != pilot_peak.end()) {
           (*found)["grown"] = found->at("peak_rss_kib") / before->second;
         }
-        runs_.push_back(
+        done_.runs.push_back(
             {std::string{which.id}, std::string{next.subject->name}, round + 1, *found});
         if (chosen_.json) {
-          std::puts(json_line(runs_.back()).c_str());
+          std::puts(json_line(done_.runs.back()).c_str());
           std::fflush(stdout);
         }
       }
     }
-    print_(case_table(which, runs_, absent));
+    print_(case_table(which, done_.runs, absent));
   }
 
   [[nodiscard]] std::uint64_t limit(const case_info& which, const subject_info& subject) const {
@@ -167,28 +188,23 @@ class session {
   }
 
   void write_files() {
-    if (!chosen_.plot.empty()) {
-      std::ofstream out{chosen_.plot};
-      out << plot(runs_, "Millpool " + commit() + ": nanoseconds a task, logarithmic");
-      if (!out.flush()) throw std::runtime_error{"cannot write " + chosen_.plot};
-    }
+    if (!chosen_.plot.empty()) write(chosen_.plot, picture_of(done_));
     if (!chosen_.save) return;
-    const std::time_t now = std::time(nullptr);
-    char date[16] = "";
-    std::tm utc{};
-    (void)std::strftime(date, sizeof date, "%Y-%m-%d", ::gmtime_r(&now, &utc));
     const std::filesystem::path folder = MILLPOOL_SOURCE_DIR "/bench/results";
     std::filesystem::create_directories(folder);
-    const auto file = folder / (std::string{date} + "-" + commit() + ".txt");
-    std::ofstream out{file};
-    out << print_.all();
-    if (!out.flush()) throw std::runtime_error{"cannot write " + file.string()};
+    const std::string name =
+        done_.made.date + "-" + done_.made.commit + (chosen_.quick ? "-quick" : "");
+    std::string stem = name;  // no run replaces another
+    for (int n = 2; exists(folder / (stem + ".jsonl")); ++n) stem = name + "-" + std::to_string(n);
+    write(folder / (stem + ".jsonl"), json_lines(done_));
+    write(folder / (stem + ".md"), markdown_table(done_) + "\n```text\n" + print_.all() + "```\n");
+    print_("saved: bench/results/" + stem + ".jsonl and .md\n");
   }
 
   options chosen_;
   printer print_;
   std::vector<subject_info> subjects_{};
-  std::vector<run_result> runs_{};
+  saved_run done_{};
 };
 
 }  // namespace
@@ -197,7 +213,7 @@ int main(int argc, char** argv) {
   try {
     const options chosen = parse_options({argv + 1, argv + argc});
     if (chosen.help) return std::puts(usage) < 0 ? 1 : 0;
-    return session{chosen}.run();
+    return chosen.table.empty() ? session{chosen}.run() : show(chosen);
   } catch (const std::invalid_argument& wrong) {
     (void)std::fprintf(stderr, "bench pool: %s\n\n%s", wrong.what(), usage);
     return 2;

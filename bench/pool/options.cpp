@@ -58,6 +58,8 @@ options parse_options(const std::vector<std::string>& arguments) {
       found.rounds = parse_rounds(value());
     } else if (flag == "--plot") {
       found.plot = value();
+    } else if (flag == "--table") {
+      found.table = value();
     } else if (flag == "--quick") {
       found.quick = true;
     } else if (flag == "--json") {

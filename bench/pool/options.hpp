@@ -17,7 +17,9 @@ inline constexpr const char* usage =
     "  --quick           less work: about a minute\n"
     "  --json            a JSON line a run on standard output, the tables on standard error\n"
     "  --plot FILE.svg   a bar chart as well\n"
-    "  --save            the tables into bench/results/, too\n";
+    "  --save            into bench/results/, too: the runs as JSON lines, the tables as Markdown\n"
+    "  --table FILE      no measurement: the table of a saved run, for the README; and its "
+    "--plot\n";
 
 struct options {
   std::vector<std::string> cases{};     // as in the catalogue, and M; empty: all
@@ -28,6 +30,7 @@ struct options {
   bool save = false;
   bool help = false;
   std::string plot{};
+  std::string table{};  // a saved run
 };
 
 /// \throws std::invalid_argument that says what is wrong.

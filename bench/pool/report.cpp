@@ -24,14 +24,6 @@ std::string right(const std::string& text, std::size_t width) {
   return std::string(width > text.size() ? width - text.size() : 0, ' ') + text;
 }
 
-/// Three digits that mean something, and no exponent.
-std::string readable(double value) {
-  std::array<char, 64> text{};
-  const int digits = value >= 100 || value == 0 ? 0 : value >= 10 ? 1 : 2;
-  (void)std::snprintf(text.data(), text.size(), "%.*f", digits, value);
-  return text.data();
-}
-
 std::string shown(const std::vector<run_result>& runs, std::string_view case_id,
                   std::string_view subject, std::string_view figure) {
   const auto found = summary_of(runs, case_id, subject, figure);
@@ -45,6 +37,13 @@ std::string title_of(std::string_view figure) {
 }
 
 }  // namespace
+
+std::string readable(double value) {
+  std::array<char, 64> text{};
+  const int digits = value >= 100 || value == 0 ? 0 : value >= 10 ? 1 : 2;
+  (void)std::snprintf(text.data(), text.size(), "%.*f", digits, value);
+  return text.data();
+}
 
 std::string case_table(const case_info& which, const std::vector<run_result>& runs,
                        const std::vector<std::string>& absent) {

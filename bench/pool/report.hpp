@@ -16,6 +16,9 @@ std::string case_table(const case_info& which, const std::vector<run_result>& ru
 
 std::string gate_table(const std::vector<verdict>& verdicts);
 
+/// Three digits that mean something, and no exponent.
+std::string readable(double value);
+
 /// One JSON object, without a newline.
 std::string json_line(const run_result& run);
 

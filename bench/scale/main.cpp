@@ -69,7 +69,7 @@ int run(const choices& chosen) {
   static constexpr subject_info point{own_name, "scale_point", "", "", false, false, 0, ""};
   std::FILE* const people = chosen.json ? stderr : stdout;
   (void)std::fprintf(people, "%srounds    %u%s; medians; spread is (largest - smallest) / median\n",
-                     machine().c_str(), chosen.rounds, chosen.quick ? ", --quick" : "");
+                     told(here()).c_str(), chosen.rounds, chosen.quick ? ", --quick" : "");
   for (const dimension* const along : chosen.along) {
     std::vector<run_result> runs;
     for (unsigned round = 1; round <= chosen.rounds; ++round) {
