@@ -1,0 +1,118 @@
+// What a task costs in instructions and allocations, path by path: figures that do not depend on
+// who else uses the machine. <program> <path> <rounds>, or <program> about.
+//
+// A round does the same however threads are scheduled: there is one worker, no other takes its
+// place, and tasks from outside are submitted while it is paused. Prints `tasks allocations` of the
+// rounds. The instructions are counted from outside: the difference between many rounds and few.
+#include "bench/pool/cases/inside.hpp"
+#include "millpool/millpool.hpp"
+#include "tests/support/allocations.hpp"
+
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <string_view>
+#include <vector>
+
+namespace {
+
+using millpool::worker_pool;
+
+constexpr std::uint64_t stream_tasks = 1024;
+constexpr unsigned tree_depth = 4;
+constexpr unsigned fib_n = 10;
+
+constexpr auto nothing = [] {};
+constexpr auto one = [] { return 1; };
+
+/// A: tasks that are posted from outside.
+std::uint64_t post_and_run(worker_pool& pool) {
+  pool.pause();
+  for (std::uint64_t i = 0; i < stream_tasks; ++i) (void)pool.post(nothing);
+  pool.resume();
+  pool.wait_idle();
+  return stream_tasks;
+}
+
+/// C: tasks with a result, which is there when it is asked for.
+std::uint64_t submit_and_get(worker_pool& pool) {
+  static std::vector<millpool::future<int>> futures = [] {
+    std::vector<millpool::future<int>> none;
+    none.reserve(stream_tasks);
+    return none;
+  }();
+  pool.pause();
+  for (std::uint64_t i = 0; i < stream_tasks; ++i) futures.push_back(pool.submit(one));
+  pool.resume();
+  pool.wait_idle();
+  for (auto& each : futures) (void)each.get();
+  futures.clear();
+  return stream_tasks;
+}
+
+// NOLINTNEXTLINE(misc-no-recursion)
+void grow(worker_pool& pool, unsigned depth) {
+  for (unsigned i = 0; depth > 0 && i < bench::tree_fan; ++i) {
+    (void)pool.post([&pool, depth] { grow(pool, depth - 1); });
+  }
+}
+
+/// D: tasks that tasks post.
+std::uint64_t spawn_inside(worker_pool& pool) {
+  (void)pool.post([&pool] { grow(pool, tree_depth); });
+  pool.wait_idle();
+  return bench::tree_tasks(tree_depth);
+}
+
+// NOLINTNEXTLINE(misc-no-recursion)
+unsigned fib(worker_pool& pool, unsigned n) {
+  if (n < 2) return n;
+  unsigned x = 0;
+  millpool::task_group group{pool};
+  (void)group.run([&] { x = fib(pool, n - 1); });
+  const unsigned y = fib(pool, n - 2);
+  group.wait();
+  return x + y;
+}
+
+/// F: a group in each task, of one task more.
+std::uint64_t fork_and_join(worker_pool& pool) {
+  (void)pool.post([&pool] { (void)fib(pool, fib_n); });
+  pool.wait_idle();
+  bench::fibonacci done;
+  while (done.n < fib_n) done.step();
+  return done.joins();
+}
+
+using path = std::uint64_t (*)(worker_pool&);
+
+path path_of(std::string_view name) {
+  if (name == "A") return post_and_run;
+  if (name == "C") return submit_and_get;
+  if (name == "D") return spawn_inside;
+  if (name == "F") return fork_and_join;
+  return nullptr;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  const std::string_view name = argc > 1 ? argv[1] : "";
+  if (name == "about") return std::puts(MILLPOOL_BUILT_WITH) < 0 ? 1 : 0;
+  const path run = path_of(name);
+  if (run == nullptr || argc != 3) return 2;
+  const unsigned long rounds = std::strtoul(argv[2], nullptr, 10);
+
+  worker_pool pool{{.min_workers = 1,
+                    .max_workers = 1,
+                    .queue_capacity = 2 * stream_tasks,
+                    .max_compensation = 0}};
+  for (int i = 0; i < 2; ++i) (void)run(pool);  // what is allocated once is allocated now
+  const std::uint64_t before = millpool::test::allocations_of_all_threads();
+  std::uint64_t tasks = 0;
+  for (unsigned long i = 0; i < rounds; ++i) tasks += run(pool);
+  const std::uint64_t allocations = millpool::test::allocations_of_all_threads() - before;
+  std::printf("%llu %llu\n", static_cast<unsigned long long>(tasks),
+              static_cast<unsigned long long>(allocations));
+  return 0;
+}
