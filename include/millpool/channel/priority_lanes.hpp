@@ -4,6 +4,7 @@
 #include "millpool/base/assert.hpp"
 #include "millpool/base/clock.hpp"
 #include "millpool/channel/fair_turns.hpp"
+#include "millpool/channel/lane_ring.hpp"
 #include "millpool/channel/serial_keys.hpp"
 
 #include <algorithm>
@@ -39,15 +40,28 @@ struct placement {
   placement(std::size_t into) noexcept  // NOLINT(google-explicit-constructor): most have no keys
       : lane{into} {}
   placement(std::size_t into, std::optional<std::uint64_t> serial,
-            std::optional<std::uint64_t> fair) noexcept
-      : lane{into}, serial_key{serial}, fair_key{fair} {}
+            std::optional<std::uint64_t> fair, time_point at = now) noexcept
+      : lane{into}, serial_key{serial}, fair_key{fair}, came{at} {}
+  placement(std::size_t into, time_point at) noexcept : lane{into}, came{at} {}
+
+  static constexpr time_point now = time_point::min();  ///< the channel reads its clock
 
   std::size_t lane;                           ///< 0 (highest) to 7
   std::optional<std::uint64_t> serial_key{};  ///< values of one key are out one at a time
   std::optional<std::uint64_t> fair_key{};    ///< the keys of a lane take turns
+  time_point came = now;                      ///< what the value is old by
+};
+
+/// When a value came, and into which lane.
+struct arrival {
+  time_point came{};
+  std::size_t lane = 0;
 };
 
 /// Values in eight lanes, first in first out in each; any value can be taken out of the middle.
+///
+/// A lane is a ring of values without keys, and behind it a list. Values go into the ring until one
+/// with a key comes: from there on into the list, as long as any of the lane's is there.
 ///
 /// A value whose serial key is held steps aside when its turn comes, and is blocked until the key
 /// is free: then it is back at the place in its lane that its age gives it. Where a value with a
@@ -55,12 +69,13 @@ struct placement {
 /// so it may let one of each other key pass.
 ///
 /// Invariants
-///   I1  bit i of occupied_ is set <=> lane i's list is not empty.
-///   I2  every slot is in one lane's list, or in blocked_, or in the free list; the sizes count the
+///   I1  bit i of occupied_ is set <=> lane i's ring or list is not empty.
+///   I2  every slot is in one lane's list, or in blocked_, or in the free list; listed counts the
 ///       first two.
 ///   I3  in a lane's list, values lie in the order in which they came: head the oldest, tail the
 ///       newest.
 ///   I4  a value with a fair key is in its lane's fair_turns <=> it is in the lane's list.
+///   I6  what lies in a lane's ring came before what lies in its list, or is blocked.
 ///   I5  a blocked value's key is held, or another value of its key is in some list of the channels
 ///       that share the keys: so somebody will unblock it.
 /// Thread safety  none: task_channel holds its lock around every call.
@@ -79,39 +94,50 @@ class priority_lanes {
       : aging_{rule}, keys_{keys} {}
 
   [[nodiscard]] std::size_t size() const noexcept { return size_; }
-  [[nodiscard]] std::size_t size(std::size_t lane) const noexcept { return lanes_[lane].size; }
+  [[nodiscard]] std::size_t size(std::size_t lane) const noexcept {
+    return lanes_[lane].ring.size() + lanes_[lane].listed;
+  }
   [[nodiscard]] bool empty() const noexcept { return size_ == 0; }
   /// Whether there is a value that is not blocked. Its key may be held, if that was not seen yet.
   [[nodiscard]] bool any_ready() const noexcept { return occupied_ != 0; }
+  /// Bit i: lane i has such a value.
+  [[nodiscard]] std::uint32_t occupied() const noexcept { return occupied_; }
   [[nodiscard]] std::uint64_t pushed() const noexcept { return pushed_; }  ///< values ever
   [[nodiscard]] std::size_t ready() const noexcept { return size_ - blocked_.size(); }
 
   /// When the value came that has waited longest in any lane; nothing if there is none.
   [[nodiscard]] std::optional<time_point> oldest() const noexcept;
 
-  /// Makes room for `count` more values, so that the next `count` emplaces cannot throw.
-  void reserve(std::size_t count);
+  /// Makes room for `count` more values at `where`, so that the next `count` emplaces cannot throw.
+  void reserve(std::size_t count, const placement& where);
 
   void emplace(T&& value, const placement& where, time_point now);
 
   /// Takes the next value: of the highest lane, unless aging serves a lower one. Its serial key is
   /// held from here on. \return nothing iff no value is left that is not blocked.
   /// \param  time  read only when more than one lane holds values.
-  std::optional<T> take_next(const clock& time);
+  /// \param  told  set to its arrival, if not null.
+  std::optional<T> take_next(const clock& time, arrival* told = nullptr);
 
-  /// Takes the value that came first, of all lanes, for good: its key is not held for it.
-  std::optional<T> take_oldest();
+  /// Takes up to `count` of the values that the next calls of take_next() would take, as long as
+  /// they are in `lane` and have no key: keep(T&&, const arrival&).
+  template <class Keep>
+  void take_more(std::size_t at_lane, std::size_t count, Keep keep);
+
+  /// Takes the value that came first, of all lanes, for good: its key is not held for it. Of two
+  /// that came at the same time, the one in the lower lane.
+  std::optional<T> take_oldest(arrival* told = nullptr);
 
   /// Takes the newest value of the lowest occupied lane, if that lane is lower than `lane`. For
   /// good.
-  std::optional<T> take_lowest_below(std::size_t lane);
+  std::optional<T> take_lowest_below(std::size_t lane, arrival* told = nullptr);
 
   /// Takes the newest value for which `wanted(const T&)` holds and that has no serial key.
   template <class Predicate>
-  std::optional<T> take_newest_if(Predicate wanted);
+  std::optional<T> take_newest_if(Predicate wanted, arrival* told = nullptr);
 
   /// Takes the next value for good, also one that is blocked. REQUIRES: !empty().
-  T take_any(const clock& time);
+  T take_any(const clock& time, arrival* told = nullptr);
 
   /// The value that was taken with this key is done with.
   void release(std::uint64_t key) noexcept { keys_->release(key); }
@@ -131,10 +157,11 @@ class priority_lanes {
     std::uint32_t after = nil;   // towards the tail
     placement where{0};
   };
-  struct list {
-    std::uint32_t head = nil;
+  struct lane_values {
+    lane_ring<T> ring;
+    std::uint32_t head = nil;  // of the list
     std::uint32_t tail = nil;
-    std::size_t size = 0;  // with those that are blocked
+    std::size_t listed = 0;  // with those that are blocked
   };
   // In the order in which they are unblocked: by key, then the highest lane, then the oldest.
   using blocked_value = std::tuple<std::uint64_t, std::size_t, std::uint64_t, std::uint32_t>;
@@ -150,6 +177,21 @@ class priority_lanes {
     return static_cast<std::size_t>(std::countr_zero(occupied_));
   }
   [[nodiscard]] std::size_t lowest() const noexcept { return std::bit_width(occupied_) - 1u; }
+  [[nodiscard]] time_point first_came(std::size_t at_lane) const noexcept {
+    const lane_values& of = lanes_[at_lane];
+    return of.ring.empty() ? at(of.head).came : of.ring.came();
+  }
+  [[nodiscard]] bool goes_into_ring(const placement& where) const noexcept {
+    return !where.serial_key && !where.fair_key && lanes_[where.lane].listed == 0;
+  }
+  void update_occupied(std::size_t at_lane) noexcept {
+    const lane_values& of = lanes_[at_lane];
+    if (of.ring.empty() && of.head == nil) {
+      occupied_ &= ~(1u << at_lane);  // I1
+    } else {
+      occupied_ |= 1u << at_lane;  // I1
+    }
+  }
   // The lane, `from` or lower, whose oldest value came first. REQUIRES: one of them holds values.
   [[nodiscard]] std::size_t oldest_lane(std::size_t from) const noexcept;
   [[nodiscard]] std::size_t lane_to_serve(const clock& time) noexcept;
@@ -158,12 +200,16 @@ class priority_lanes {
   void link_by_age(std::uint32_t index);
   void unlink(std::uint32_t index) noexcept;
   void block(std::uint32_t index);
-  T take(std::uint32_t index) noexcept;
-  T take_for_good(std::uint32_t index);
+  void reserve_slots(std::size_t count);
+  T take(std::uint32_t index, arrival* told) noexcept;
+  T take_for_good(std::uint32_t index, arrival* told);
+  // From a lane's ring. took_from_ring() follows.
+  void took_from_ring(std::size_t at_lane) noexcept;
+  T take_ring_first(std::size_t at_lane, arrival* told) noexcept;
 
   aging aging_;
   serial_keys* keys_;
-  std::array<list, lane_count> lanes_{};
+  std::array<lane_values, lane_count> lanes_{};
   std::uint32_t occupied_ = 0;  // I1
   std::size_t size_ = 0;
   std::uint64_t pushed_ = 0;  // values ever
@@ -178,8 +224,19 @@ class priority_lanes {
 // -------------------------------------------------------------------------------------------------
 
 template <class T>
-void priority_lanes<T>::reserve(std::size_t count) {
-  while (blocks_.size() * slots_in_block - size_ < count) {
+void priority_lanes<T>::reserve(std::size_t count, const placement& where) {
+  if (goes_into_ring(where)) {
+    lanes_[where.lane].ring.reserve(count);
+  } else {
+    reserve_slots(count);
+  }
+}
+
+template <class T>
+void priority_lanes<T>::reserve_slots(std::size_t count) {
+  std::size_t listed = 0;
+  for (const lane_values& each : lanes_) listed += each.listed;
+  while (blocks_.size() * slots_in_block - listed < count) {
     const auto first = static_cast<std::uint32_t>(blocks_.size() * slots_in_block);
     blocks_.push_back(std::make_unique<slot[]>(slots_in_block));
     for (std::uint32_t i = slots_in_block; i-- > 0;) {
@@ -192,7 +249,16 @@ template <class T>
 void priority_lanes<T>::emplace(T&& value, const placement& where, time_point now) {
   MILLPOOL_ASSERT(where.lane < lane_count, "a lane is 0 (the highest) to 7");
   MILLPOOL_ASSERT(!where.serial_key || keys_ != nullptr, "this channel knows no serial keys");
-  reserve(1);
+  lane_values& to = lanes_[where.lane];
+  if (goes_into_ring(where)) {
+    to.ring.reserve(1);
+    to.ring.push(std::move(value), now);
+    ++pushed_;
+    ++size_;
+    occupied_ |= 1u << where.lane;  // I1
+    return;
+  }
+  reserve_slots(1);
   const std::uint32_t index = free_;
   if (where.fair_key) {  // first, since it may throw
     auto& turns = turns_[where.lane];
@@ -201,7 +267,6 @@ void priority_lanes<T>::emplace(T&& value, const placement& where, time_point no
   }
   slot& fresh = at(index);
   free_ = fresh.after;
-  list& to = lanes_[where.lane];
   fresh.value.emplace(std::move(value));
   fresh.came = now;
   fresh.number = ++pushed_;
@@ -209,7 +274,7 @@ void priority_lanes<T>::emplace(T&& value, const placement& where, time_point no
   fresh.after = nil;
   fresh.before = std::exchange(to.tail, index);  // I3
   (fresh.before == nil ? to.head : at(fresh.before).after) = index;
-  ++to.size;
+  ++to.listed;
   ++size_;
   occupied_ |= 1u << where.lane;  // I1
 }
@@ -217,39 +282,58 @@ void priority_lanes<T>::emplace(T&& value, const placement& where, time_point no
 template <class T>
 void priority_lanes<T>::unlink(std::uint32_t index) noexcept {
   const slot& leaving = at(index);
-  const std::size_t lane = leaving.where.lane;
-  list& from = lanes_[lane];
+  const std::size_t at_lane = leaving.where.lane;
+  lane_values& from = lanes_[at_lane];
   (leaving.before == nil ? from.head : at(leaving.before).after) = leaving.after;
   (leaving.after == nil ? from.tail : at(leaving.after).before) = leaving.before;
-  if (from.head == nil) occupied_ &= ~(1u << lane);                                  // I1
-  if (leaving.where.fair_key) turns_[lane]->remove(*leaving.where.fair_key, index);  // I4
+  update_occupied(at_lane);
+  if (leaving.where.fair_key) turns_[at_lane]->remove(*leaving.where.fair_key, index);  // I4
 }
 
 // Into its lane's list, before all that came after it: it was there once already.
 template <class T>
 void priority_lanes<T>::link_by_age(std::uint32_t index) {
   slot& back = at(index);
-  const std::size_t lane = back.where.lane;
+  const std::size_t at_lane = back.where.lane;
   if (back.where.fair_key) {
-    turns_[lane]->add_by_age(*back.where.fair_key, index, [&](std::uint32_t other) {
+    turns_[at_lane]->add_by_age(*back.where.fair_key, index, [&](std::uint32_t other) {
       return at(other).number > back.number;
     });  // I4
   }
-  list& to = lanes_[lane];
+  lane_values& to = lanes_[at_lane];
   std::uint32_t behind = to.head;
   while (behind != nil && at(behind).number < back.number) behind = at(behind).after;
   back.after = behind;
   back.before = behind == nil ? to.tail : at(behind).before;
   (back.before == nil ? to.head : at(back.before).after) = index;
   (back.after == nil ? to.tail : at(back.after).before) = index;
-  occupied_ |= 1u << lane;  // I1
+  occupied_ |= 1u << at_lane;  // I1
 }
 
 template <class T>
-T priority_lanes<T>::take(std::uint32_t index) noexcept {
+void priority_lanes<T>::took_from_ring(std::size_t at_lane) noexcept {
+  --size_;
+  lane_ring<T>& from = lanes_[at_lane].ring;
+  if (!from.empty()) return;
+  from.shrink();
+  update_occupied(at_lane);
+}
+
+template <class T>
+T priority_lanes<T>::take_ring_first(std::size_t at_lane, arrival* told) noexcept {
+  lane_ring<T>& from = lanes_[at_lane].ring;
+  if (told != nullptr) *told = {from.came(), at_lane};
+  T value = from.take_first();
+  took_from_ring(at_lane);
+  return value;
+}
+
+template <class T>
+T priority_lanes<T>::take(std::uint32_t index, arrival* told) noexcept {
   unlink(index);
   slot& leaving = at(index);
-  --lanes_[leaving.where.lane].size;
+  if (told != nullptr) *told = {leaving.came, leaving.where.lane};
+  --lanes_[leaving.where.lane].listed;
   --size_;
   T value = std::move(*leaving.value);
   leaving.value.reset();
@@ -258,9 +342,9 @@ T priority_lanes<T>::take(std::uint32_t index) noexcept {
 }
 
 template <class T>
-T priority_lanes<T>::take_for_good(std::uint32_t index) {
+T priority_lanes<T>::take_for_good(std::uint32_t index, arrival* told) {
   const auto key = at(index).where.serial_key;
-  T value = take(index);
+  T value = take(index, told);
   if (key) unblock(*key);  // I5: it may have been the one that would have unblocked the next
   return value;
 }
@@ -293,19 +377,36 @@ std::uint32_t priority_lanes<T>::first_of(std::size_t lane) const noexcept {
 }
 
 template <class T>
-std::optional<T> priority_lanes<T>::take_next(const clock& time) {
+std::optional<T> priority_lanes<T>::take_next(const clock& time, arrival* told) {
   while (any_ready()) {
-    const std::uint32_t index = first_of(lane_to_serve(time));
-    if (try_acquire(at(index))) return take(index);
+    const std::size_t served = lane_to_serve(time);
+    if (!lanes_[served].ring.empty()) return take_ring_first(served, told);
+    const std::uint32_t index = first_of(served);
+    if (try_acquire(at(index))) return take(index, told);
     block(index);
   }
   return std::nullopt;
 }
 
 template <class T>
-T priority_lanes<T>::take_any(const clock& time) {
+template <class Keep>
+void priority_lanes<T>::take_more(std::size_t at_lane, std::size_t count, Keep keep) {
+  // Where a lower lane may become old enough to be served, each take is to decide anew.
+  if (!any_ready() || highest() != at_lane || lowest() != at_lane) return;
+  lane_ring<T>& from = lanes_[at_lane].ring;
+  count = std::min(count, from.size());
+  for (std::size_t i = 0; i < count; ++i) {
+    const arrival when{from.came(), at_lane};
+    keep(take_ring_first(at_lane, nullptr), when);
+  }
+}
+
+template <class T>
+T priority_lanes<T>::take_any(const clock& time, arrival* told) {
   while (!blocked_.empty()) unblock(std::get<0>(*blocked_.begin()));
-  return take(first_of(lane_to_serve(time)));
+  const std::size_t served = lane_to_serve(time);
+  if (!lanes_[served].ring.empty()) return take_ring_first(served, told);
+  return take(first_of(served), told);
 }
 
 template <class T>
@@ -314,7 +415,7 @@ std::size_t priority_lanes<T>::lane_to_serve(const clock& time) noexcept {
   const std::size_t top = highest();
   if (top == lowest() || takes_since_aged_ < aging_.share) return top;
   const std::size_t oldest = oldest_lane(top + 1);
-  if (time.now() - at(lanes_[oldest].head).came <= aging_.bound) return top;
+  if (time.now() - first_came(oldest) <= aging_.bound) return top;
   takes_since_aged_ = 0;
   return oldest;
 }
@@ -322,10 +423,8 @@ std::size_t priority_lanes<T>::lane_to_serve(const clock& time) noexcept {
 template <class T>
 std::size_t priority_lanes<T>::oldest_lane(std::size_t from) const noexcept {
   std::size_t oldest = lowest();
-  for (std::size_t lane = from; lane < lowest(); ++lane) {
-    if (lanes_[lane].head != nil && at(lanes_[lane].head).number < at(lanes_[oldest].head).number) {
-      oldest = lane;
-    }
+  for (std::size_t lane = oldest; lane-- > from;) {
+    if ((occupied_ >> lane & 1u) != 0 && first_came(lane) < first_came(oldest)) oldest = lane;
   }
   return oldest;
 }
@@ -333,7 +432,7 @@ std::size_t priority_lanes<T>::oldest_lane(std::size_t from) const noexcept {
 template <class T>
 std::optional<time_point> priority_lanes<T>::oldest() const noexcept {
   std::optional<time_point> first;
-  if (any_ready()) first = at(lanes_[oldest_lane(0)].head).came;
+  if (any_ready()) first = first_came(oldest_lane(0));
   for (const auto& [key, lane, number, index] : blocked_) {
     first = std::min(first.value_or(at(index).came), at(index).came);
   }
@@ -341,31 +440,59 @@ std::optional<time_point> priority_lanes<T>::oldest() const noexcept {
 }
 
 template <class T>
-std::optional<T> priority_lanes<T>::take_oldest() {
+std::optional<T> priority_lanes<T>::take_oldest(arrival* told) {
   if (!any_ready()) return std::nullopt;
-  return take_for_good(lanes_[oldest_lane(0)].head);
+  const std::size_t oldest = oldest_lane(0);
+  if (!lanes_[oldest].ring.empty()) return take_ring_first(oldest, told);
+  return take_for_good(lanes_[oldest].head, told);
 }
 
 template <class T>
-std::optional<T> priority_lanes<T>::take_lowest_below(std::size_t lane) {
+std::optional<T> priority_lanes<T>::take_lowest_below(std::size_t lane, arrival* told) {
   if (!any_ready() || lowest() <= lane) return std::nullopt;
-  return take_for_good(lanes_[lowest()].tail);
+  const std::size_t low = lowest();
+  if (lanes_[low].tail != nil) return take_for_good(lanes_[low].tail, told);
+  lane_ring<T>& from = lanes_[low].ring;
+  if (told != nullptr) *told = {from.came(from.size() - 1), low};
+  T value = from.take_last();
+  took_from_ring(low);
+  return value;
 }
 
 template <class T>
 template <class Predicate>
-std::optional<T> priority_lanes<T>::take_newest_if(Predicate wanted) {
-  std::uint32_t newest = nil;
-  for (const list& lane : lanes_) {
-    for (std::uint32_t index = lane.tail; index != nil; index = at(index).before) {
-      const slot& each = at(index);
-      if (each.where.serial_key || !wanted(std::as_const(*each.value))) continue;
-      if (newest == nil || each.number > at(newest).number) newest = index;
-      break;  // I3: nothing newer in this lane
+std::optional<T> priority_lanes<T>::take_newest_if(Predicate wanted, arrival* told) {
+  // The newest of each lane: where it is, and when it came.
+  struct candidate {
+    std::size_t lane = 0;
+    std::uint32_t index = nil;  // in the list; nil: in the ring
+    std::size_t place = 0;      // in the ring
+    time_point came{};
+  };
+  std::optional<candidate> newest;
+  const auto consider = [&](const candidate& found) {
+    if (!newest || found.came > newest->came) newest = found;
+  };
+  for (std::size_t i = 0; i < lane_count; ++i) {
+    const lane_values& in = lanes_[i];
+    std::uint32_t index = in.tail;
+    while (index != nil && (at(index).where.serial_key || !wanted(std::as_const(*at(index).value)))) {
+      index = at(index).before;
     }
+    if (index != nil) {
+      consider({i, index, 0, at(index).came});
+      continue;  // I3, I6: nothing newer in this lane
+    }
+    std::size_t place = in.ring.size();
+    while (place > 0 && !wanted(in.ring.value(place - 1))) --place;
+    if (place > 0) consider({i, nil, place - 1, in.ring.came(place - 1)});
   }
-  if (newest == nil) return std::nullopt;
-  return take(newest);
+  if (!newest) return std::nullopt;
+  if (newest->index != nil) return take(newest->index, told);
+  if (told != nullptr) *told = {newest->came, newest->lane};
+  T value = lanes_[newest->lane].ring.take_at(newest->place);
+  took_from_ring(newest->lane);
+  return value;
 }
 
 }  // namespace millpool

@@ -2,10 +2,13 @@
 // them.
 #pragma once
 
+#include "millpool/base/atomic.hpp"
+#include "millpool/base/cache_line.hpp"
 #include "millpool/base/clock.hpp"
 #include "millpool/channel/priority_lanes.hpp"
 #include "millpool/channel/queue_status.hpp"
 #include "millpool/sync/mutex.hpp"
+#include "millpool/sync/spin.hpp"
 
 #include <algorithm>
 #include <array>
@@ -36,7 +39,7 @@ enum class displace {
 ///                what waits, nothing is lost: pushes are refused until enough was taken.
 /// Closing        after close(), pushes fail; pops drain what is left, then fail.
 /// Thread safety  every member may be called concurrently, except the constructor and destructor.
-/// Allocation     64 slots at a time, when the number of waiting values first reaches them.
+/// Allocation     by a lane, when the number of its waiting values first needs it.
 /// Exceptions     a push may throw std::bad_alloc; the channel and the value are then unchanged.
 template <class T>
 class task_channel {
@@ -77,8 +80,9 @@ class task_channel {
   /// \return the value that was displaced, if room was needed; or closed; or full, where `who`
   /// finds
   ///         no victim. In the last two cases `value` is left as it was.
+  /// \param  told  set to the victim's arrival, if not null.
   [[nodiscard]] std::expected<std::optional<T>, queue_status> push_displacing(
-      T&& value, const placement& where, displace who);
+      T&& value, const placement& where, displace who, arrival* told = nullptr);
 
   /// Waits while the channel is empty. \return the next value, or nothing: closed and empty.
   [[nodiscard]] std::optional<T> pop();
@@ -92,18 +96,35 @@ class task_channel {
 
   struct taken {
     T value;
+    arrival when;
     std::size_t left;  ///< how many values still waited when this one was taken
   };
   /// try_pop(), for a consumer that wakes others as long as something is left.
-  [[nodiscard]] std::expected<taken, queue_status> try_take();
+  [[nodiscard]] std::expected<taken, queue_status> try_take() {
+    return try_take(0, [](T&&, const arrival&) {});
+  }
+
+  /// The same, and takes up to `more_max` of those that are next as well, as long as they are of
+  /// the same lane and have no key: keep(T&&, const arrival&) is called for each, under the lock.
+  template <class Keep>
+  [[nodiscard]] std::expected<taken, queue_status> try_take(std::size_t more_max, Keep keep);
 
   /// Never waits. Takes the newest value for which `wanted(const T&)` holds and that has no serial
   /// key: those keep their order. O(size).
   template <class Predicate>
-  [[nodiscard]] std::optional<T> take_newest_if(Predicate wanted);
+  [[nodiscard]] std::optional<T> take_newest_if(Predicate wanted, arrival* told = nullptr);
 
   /// Never waits. Takes all that waits, in the order in which it would have been taken.
-  [[nodiscard]] std::vector<T> take_all();
+  [[nodiscard]] std::vector<T> take_all() {
+    std::vector<T> all;
+    take_all([&](std::size_t count) { all.reserve(count); },
+             [&](T&& value, const arrival&) { all.push_back(std::move(value)); });
+    return all;
+  }
+  /// The same: reserve(count), which may throw, then keep(T&&, const arrival&) for each, under the
+  /// lock.
+  template <class Reserve, class Keep>
+  void take_all(Reserve reserve, Keep keep);
 
   /// From here until resume() there is nothing to take, for anybody but take_all(): every take
   /// either came before pause() returned or comes after resume(). Pushes go on. A closed channel
@@ -115,10 +136,14 @@ class task_channel {
   /// be taken, here and in `other`, which shares the keys. \return whether there was one.
   bool release(std::uint64_t key, task_channel* other = nullptr);
 
-  /// Whether a take would find a value now; one whose serial key is held may count, once.
-  [[nodiscard]] bool can_take() const {
-    const lock_guard lock{mutex_};
-    return !nothing_to_take();
+  /// Whether a take would find a value now; one whose serial key is held may count, once. Takes no
+  /// lock: a push that happens-before the call is seen, another one may be.
+  [[nodiscard]] bool can_take() const noexcept { return ready_lanes() != 0; }
+
+  /// Bit i: lane i has such a value.
+  [[nodiscard]] std::uint32_t ready_lanes() const noexcept {
+    // acquire: what is read because of this is read after it.
+    return ready_lanes_.load(std::memory_order_acquire);
   }
   /// Whether it is closed and all was taken.
   [[nodiscard]] bool is_at_its_end() const {
@@ -159,13 +184,20 @@ class task_channel {
   [[nodiscard]] bool at_its_end() const noexcept { return closed_ && lanes_.empty(); }
   void put(T&& value, const placement& where);
   void made_room() noexcept;
+  void show() noexcept;
+  void look_for_room(unique_lock& lock) noexcept;
 
-  const clock& time_;
+  // What may be read without the lock is a shadow, written under it by show().
+  alignas(cache_line_size) atomic<std::uint32_t> ready_lanes_{0};  // 0 while paused
+  atomic<std::size_t> room_{0};  // places that are free; only while a producer looks for one
+
+  alignas(cache_line_size) const clock& time_;
   mutable mutex mutex_;
   condition_variable not_empty_;
   condition_variable not_full_;
   std::size_t capacity_;       // guarded by mutex_, as is all that follows
   std::size_t producers_ = 0;  // that wait for not_full_
+  std::size_t lookers_ = 0;    // producers in look_for_room()
   std::size_t consumers_ = 0;  // that wait for not_empty_
   bool closed_ = false;
   bool paused_ = false;
@@ -176,12 +208,28 @@ class task_channel {
 
 template <class T>
 void task_channel<T>::put(T&& value, const placement& where) {
-  lanes_.emplace(std::move(value), where, time_.now());
+  lanes_.emplace(std::move(value), where, where.came == placement::now ? time_.now() : where.came);
+  show();
   if (consumers_ > 0) not_empty_.notify_one();
 }
 
 template <class T>
+void task_channel<T>::show() noexcept {
+  const std::uint32_t ready = paused_ ? 0 : lanes_.occupied();
+  // relaxed loads: only holders of the lock write. A store only where something changes, so that
+  // readers keep their copy of the line. release: see ready_lanes().
+  if (ready_lanes_.load(std::memory_order_relaxed) != ready) {
+    ready_lanes_.store(ready, std::memory_order_release);
+  }
+}
+
+template <class T>
 void task_channel<T>::made_room() noexcept {
+  show();
+  // relaxed: who sees it locks and looks again.
+  if (lookers_ > 0) {
+    room_.store(capacity_ - std::min(capacity_, lanes_.size()), std::memory_order_relaxed);
+  }
   if (producers_ > 0 && !full()) not_full_.notify_one();
   if (consumers_ > 0 && at_its_end()) not_empty_.notify_all();
 }
@@ -195,6 +243,19 @@ queue_status task_channel<T>::try_push(T&& value, const placement& where) {
   return queue_status::success;
 }
 
+// Waits a short while until half of the places are free: a producer that is faster than the
+// consumers comes back with a batch, and nobody makes a system call.
+template <class T>
+void task_channel<T>::look_for_room(unique_lock& lock) noexcept {
+  room_.store(0, std::memory_order_relaxed);
+  ++lookers_;
+  const std::size_t wanted = (capacity_ + 1) / 2;
+  lock.unlock();
+  (void)spin_until([&] { return room_.load(std::memory_order_relaxed) >= wanted; });
+  lock.lock();
+  --lookers_;
+}
+
 template <class T>
 queue_status task_channel<T>::push_until(T&& value, const placement& where, time_point deadline,
                                          const std::stop_token& stop) {
@@ -204,6 +265,7 @@ queue_status task_channel<T>::push_until(T&& value, const placement& where, time
                                   not_full_.notify_all();
                                 }};
   unique_lock lock{mutex_};
+  if (full() && !closed_) look_for_room(lock);
   ++producers_;
   wait_until(not_full_, lock, time_, deadline,
              [&] { return closed_ || !full() || stop.stop_requested(); });
@@ -230,8 +292,8 @@ std::size_t task_channel<T>::push_bulk(std::span<T> values, PlacementOf placemen
   if (closed_) return 0;
   const std::size_t room = capacity_ - std::min(capacity_, lanes_.size());
   const std::size_t count = std::min(room, values.size());
-  // Before any is moved: all or none, unless one has a fair key, which may need memory of its own.
-  lanes_.reserve(count);
+  // Before any is moved: all or none, where all go into one lane and have no fair key.
+  if (count > 0) lanes_.reserve(count, placement_of(std::as_const(values[0])));
   for (std::size_t i = 0; i < count; ++i)
     put(std::move(values[i]), placement_of(std::as_const(values[i])));
   return count;
@@ -239,17 +301,17 @@ std::size_t task_channel<T>::push_bulk(std::span<T> values, PlacementOf placemen
 
 template <class T>
 std::expected<std::optional<T>, queue_status> task_channel<T>::push_displacing(
-    T&& value, const placement& where, displace who) {
+    T&& value, const placement& where, displace who, arrival* told) {
   const lock_guard lock{mutex_};
   if (closed_) return std::unexpected{queue_status::closed};
   // Before anything is taken out: put() below cannot throw, unless the value has a fair key.
-  lanes_.reserve(1);
+  lanes_.reserve(1, where);
   std::optional<T> victim;
   if (full()) {  // one goes for one that comes, also where the capacity was cut below the depth
     if (who == displace::lowest) {
-      victim = lanes_.take_lowest_below(where.lane);
+      victim = lanes_.take_lowest_below(where.lane, told);
     } else {
-      victim = lanes_.take_oldest();
+      victim = lanes_.take_oldest(told);
     }
     if (!victim) return std::unexpected{queue_status::full};
   }
@@ -274,47 +336,56 @@ std::optional<T> task_channel<T>::pop() {
 }
 
 template <class T>
-std::expected<typename task_channel<T>::taken, queue_status> task_channel<T>::try_take() {
+template <class Keep>
+std::expected<typename task_channel<T>::taken, queue_status> task_channel<T>::try_take(
+    std::size_t more_max, Keep keep) {
   const lock_guard lock{mutex_};
   if (at_its_end()) return std::unexpected{queue_status::closed};
   if (nothing_to_take()) return std::unexpected{queue_status::empty};
-  std::optional<T> next = lanes_.take_next(time_);
-  if (!next) return std::unexpected{queue_status::empty};
+  arrival when;
+  std::optional<T> next = lanes_.take_next(time_, &when);
+  if (next && more_max > 0) lanes_.take_more(when.lane, more_max, keep);
   made_room();
-  return taken{std::move(*next), lanes_.ready()};
+  if (!next) return std::unexpected{queue_status::empty};
+  return taken{std::move(*next), when, lanes_.ready()};
 }
 
 template <class T>
 template <class Predicate>
-std::optional<T> task_channel<T>::take_newest_if(Predicate wanted) {
+std::optional<T> task_channel<T>::take_newest_if(Predicate wanted, arrival* told) {
   const lock_guard lock{mutex_};
   if (nothing_to_take()) return std::nullopt;
-  std::optional<T> value = lanes_.take_newest_if(wanted);
+  std::optional<T> value = lanes_.take_newest_if(wanted, told);
   if (value) made_room();
   return value;
 }
 
 template <class T>
-std::vector<T> task_channel<T>::take_all() {
-  std::vector<T> all;
+template <class Reserve, class Keep>
+void task_channel<T>::take_all(Reserve reserve, Keep keep) {
   const lock_guard lock{mutex_};
-  all.reserve(lanes_.size());
-  while (!lanes_.empty()) all.push_back(lanes_.take_any(time_));
+  reserve(lanes_.size());
+  while (!lanes_.empty()) {
+    arrival when;
+    T value = lanes_.take_any(time_, &when);
+    keep(std::move(value), std::as_const(when));
+  }
   not_full_.notify_all();
   made_room();
-  return all;
 }
 
 template <class T>
 void task_channel<T>::pause() noexcept {
   const lock_guard lock{mutex_};
   paused_ = true;
+  show();
 }
 
 template <class T>
 void task_channel<T>::resume() noexcept {
   const lock_guard lock{mutex_};
   paused_ = false;
+  show();
   not_empty_.notify_all();
 }
 
@@ -329,6 +400,7 @@ bool task_channel<T>::release(std::uint64_t key, task_channel* other) {
   bool any = false;
   for (task_channel* each : {this, other}) {
     if (each == nullptr || !each->lanes_.unblock(key)) continue;
+    each->show();
     if (each->consumers_ > 0) each->not_empty_.notify_one();
     any = true;
   }

@@ -1,0 +1,36 @@
+// Layer 1 · sync: looking again and again for a short while, before a thread goes to sleep.
+#pragma once
+
+#include <thread>
+
+namespace millpool {
+
+/// Tells the processor that this thread only waits for another: some 40 ns.
+inline void cpu_relax() noexcept {
+#if defined(__x86_64__) || defined(__i386__)
+  __builtin_ia32_pause();
+#elif defined(__aarch64__)
+  asm volatile("isb" ::: "memory");
+#endif
+}
+
+/// Looks until `seen()` or until some five microseconds have passed: about what it costs to sleep
+/// and to be woken. On a machine with one processor, where nothing can happen meanwhile, and under
+/// the explorer, which needs every look to count, it looks once.
+/// \return seen(), read last.
+template <class Seen>
+bool spin_until(Seen seen) noexcept {
+#if defined(MILLPOOL_EXPLORE)
+  return seen();
+#else
+  static const int looks = std::thread::hardware_concurrency() > 1 ? 64 : 0;
+  for (int i = 0; i < looks; ++i) {
+    if (seen()) return true;
+    cpu_relax();
+    cpu_relax();
+  }
+  return seen();
+#endif
+}
+
+}  // namespace millpool
