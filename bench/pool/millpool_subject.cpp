@@ -39,10 +39,7 @@ class millpool_subject {
   }
   template <class F, class G>
   void both(F f, G g) {
-    millpool::task_group group{pool_};
-    (void)group.run([&f] { f(); });  // a refusal is thrown by wait()
-    g();
-    group.wait();
+    millpool::join(pool_, g, f);
   }
 
   template <class F>

@@ -8,6 +8,7 @@
 #include "millpool/channel/bounded_queue.hpp"
 #include "millpool/channel/task_channel.hpp"
 #include "millpool/policy/sizing.hpp"
+#include "millpool/pool/join.hpp"
 #include "millpool/pool/processor.hpp"
 #include "millpool/pool/worker_local.hpp"
 #include "millpool/pool/worker_pool.hpp"

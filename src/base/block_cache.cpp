@@ -93,6 +93,11 @@ class depot {
 // destroyed.
 constinit depot shared;
 
+// Registered when the program is loaded, and not by the first who comes: a child may be forked just
+// while that one is at it, and would wait for it for ever.
+[[maybe_unused]] const int registered =
+    pthread_atfork([] { shared.lock(); }, [] { shared.unlock(); }, [] { shared.unlock(); });
+
 // ---- what a thread keeps
 
 /// Free blocks, for their thread alone.
@@ -135,9 +140,6 @@ struct thread_end {
 // Returns whether the calling thread may keep blocks.
 bool open() noexcept {
   if (mine.is == thread_blocks::state::fresh && keeps_blocks) {
-    static const int registered =
-        pthread_atfork([] { shared.lock(); }, [] { shared.unlock(); }, [] { shared.unlock(); });
-    static_cast<void>(registered);
     static thread_local const thread_end at_the_end;
     static_cast<void>(at_the_end);
     mine.is = thread_blocks::state::open;

@@ -242,9 +242,25 @@ bool crew::forget_if_finished(const worker& each) noexcept {
 void crew::keep_counts_of(const runner& gone) noexcept {
   const task_cells& cells = gone.cells();
   of_the_gone_.accepted += cells.accepted.load();
+  of_the_gone_.settled += cells.settled.load();
   for (std::size_t i = 0; i < task_state_count; ++i) of_the_gone_.ended[i] += cells.ended[i].load();
   of_the_gone_.wait.merge(cells.wait.snapshot());
   of_the_gone_.run.merge(cells.run.snapshot());
+}
+
+// Under one lock: a runner that leaves is counted once.
+std::uint64_t crew::settled() {
+  const lock_guard lock{mutex_};
+  std::uint64_t sum = of_the_gone_.settled;
+  visit_all([&](const runner& each) { sum += each.cells().settled.load(); });
+  return sum;
+}
+
+std::uint64_t crew::accepted() {
+  const lock_guard lock{mutex_};
+  std::uint64_t sum = of_the_gone_.accepted;
+  visit_all([&](const runner& each) { sum += each.cells().accepted.load(); });
+  return sum;
 }
 
 void crew::add_up(pool_stats& into) {

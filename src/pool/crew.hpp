@@ -41,6 +41,9 @@ class crew {
   [[nodiscard]] bool is_empty() const noexcept {
     return live_.load(std::memory_order_relaxed) == 0;
   }
+  [[nodiscard]] std::size_t live() const noexcept {
+    return live_.load(std::memory_order_relaxed);
+  }
   [[nodiscard]] bool may_grow() const noexcept {
     // relaxed, here and below: hints; grow() and leave_if_... decide under the lock.
     return live_.load(std::memory_order_relaxed) < limit_.load(std::memory_order_relaxed);
@@ -70,14 +73,16 @@ class crew {
   template <class Visit>
   void for_each_runner(Visit visit) {
     const lock_guard lock{mutex_};
-    for (const auto& each : workers_) visit(static_cast<runner&>(*each));
-    for (const auto& each : departed_) visit(static_cast<runner&>(*each));
-    for (runner* each : guests_) visit(*each);
+    visit_all(visit);
   }
 
   /// Ends it all: no worker starts from here on; joins every thread but the calling one and those
   /// whose task was abandoned, which stay behind, detached. \return the names of the latter.
   [[nodiscard]] std::vector<std::string> join();
+
+  /// What all runners that ever were have settled, and have accepted on their own.
+  [[nodiscard]] std::uint64_t settled();
+  [[nodiscard]] std::uint64_t accepted();
 
   /// Adds to `into` what all runners that ever were have counted, and the workers by what they do.
   void add_up(pool_stats& into);
@@ -90,6 +95,12 @@ class crew {
   void report(const std::optional<std::system_error>& failure);
 
   // The functions below expect mutex_ to be held.
+  template <class Visit>
+  void visit_all(Visit visit) {
+    for (const auto& each : workers_) visit(static_cast<runner&>(*each));
+    for (const auto& each : departed_) visit(static_cast<runner&>(*each));
+    for (runner* each : guests_) visit(*each);
+  }
   void set_bounds(std::size_t minimum, std::size_t maximum) noexcept;
   void update_limit() noexcept;
   [[nodiscard]] std::optional<std::system_error> start_up_to_minimum();
@@ -109,6 +120,7 @@ class crew {
   bool sealed_ = false;  // join() has begun: nobody comes or leaves any more
   struct {
     std::uint64_t accepted = 0;
+    std::uint64_t settled = 0;
     std::array<std::uint64_t, task_state_count> ended{};
     histogram_snapshot wait;
     histogram_snapshot run;

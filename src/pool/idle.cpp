@@ -1,17 +1,20 @@
 #include "src/pool/idle.hpp"
 
+#include "millpool/sync/asymmetric_barrier.hpp"
 #include "src/pool/worker.hpp"
 
 #include <utility>
 
 namespace millpool {
 
-void idle_workers::enter(worker& self) noexcept {
+// seq_cst in all changes of state_: they are rare, and what a reader may miss is said in idle.hpp.
+
+std::size_t idle_workers::enter(worker& self, bool searched, bool dozes) noexcept {
   const lock_guard lock{mutex_};
+  self.dozes = dozes;
+  if (dozes) dozers_.fetch_add(1, std::memory_order_relaxed);
   self.idle_below = std::exchange(top_, &self);
-  // relaxed: the worker's look into the channel, under the channel's lock, comes after this and
-  // before the submitter's push under the same lock; so a submitter that must see the count does.
-  count_.fetch_add(1, std::memory_order_relaxed);
+  return sleepers(state_.fetch_add(one_sleeper - (searched ? one_searcher : 0))) + 1;
 }
 
 bool idle_workers::leave(worker& self) noexcept {
@@ -19,22 +22,45 @@ bool idle_workers::leave(worker& self) noexcept {
   for (worker** at = &top_; *at != nullptr; at = &(*at)->idle_below) {
     if (*at == &self) {
       *at = self.idle_below;
-      count_.fetch_sub(1, std::memory_order_relaxed);  // relaxed: only ever a hint to look
+      state_.fetch_sub(one_sleeper);
+      popped(self);
       return true;
     }
   }
   return false;
 }
 
+// With mutex_ held.
+void idle_workers::popped(worker& woken) noexcept {
+  if (std::exchange(woken.dozes, false)) dozers_.fetch_sub(1, std::memory_order_relaxed);
+}
+
+bool idle_workers::start_search() noexcept {
+  std::uint32_t seen = state_.load(std::memory_order_relaxed);
+  while (searchers(seen) == 0) {
+    if (state_.compare_exchange_weak(seen, seen + one_searcher)) return true;
+  }
+  return false;
+}
+
+void idle_workers::stop_search() noexcept { state_.fetch_sub(one_searcher); }
+
 bool idle_workers::wake_one() noexcept {
-  // relaxed: see enter(). Zero is read only if nobody had entered before our push.
-  if (count_.load(std::memory_order_relaxed) == 0) return false;
+  light_barrier();
+  std::uint32_t seen = state_.load(std::memory_order_relaxed);
+  // An addition of nothing: a full fence, which the end of a search is, too.
+  if (searchers(seen) > 0) seen = state_.fetch_add(0);
+  if (searchers(seen) > 0) return true;
+  if (sleepers(seen) == 0) return false;
   worker* woken = nullptr;
   {
     const lock_guard lock{mutex_};
+    if (searchers(state_.load(std::memory_order_relaxed)) > 0) return true;
     if (top_ == nullptr) return false;
     woken = std::exchange(top_, top_->idle_below);
-    count_.fetch_sub(1, std::memory_order_relaxed);
+    // On its behalf, so that the next submitter knows of it before it runs.
+    state_.fetch_add(one_searcher - one_sleeper);
+    popped(*woken);
   }
   // The worker cannot be gone: it leaves its thread only after it took this token (I2).
   woken->bed.unpark();
@@ -44,11 +70,14 @@ bool idle_workers::wake_one() noexcept {
 void idle_workers::wake_all() noexcept {
   worker* woken = nullptr;
   {
-    // Always by the lock, never by the count: what the caller changed before (paused, closed, the
-    // bounds) is seen by every worker that enters later, in its look before it parks.
+    // Always by the lock: what the caller changed before (paused, closed, the bounds) is seen by
+    // every worker that enters later, in its look before it parks.
     const lock_guard lock{mutex_};
     woken = std::exchange(top_, nullptr);
-    count_.store(0, std::memory_order_relaxed);
+    for (worker* each = woken; each != nullptr; each = each->idle_below) {
+      state_.fetch_add(one_searcher - one_sleeper);
+      popped(*each);
+    }
   }
   while (woken != nullptr) {
     worker* const next = woken->idle_below;  // read first: once awake, it may enter again

@@ -1,45 +1,88 @@
-// Layer 3 · pool: who sleeps, and who is woken first. Next stop: sync/parker.hpp.
+// Layer 3 · pool: who sleeps, who looks for work, and who is woken first. Next stop:
+// sync/parker.hpp.
 #pragma once
 
 #include "millpool/base/atomic.hpp"
+#include "millpool/base/cache_line.hpp"
 #include "millpool/sync/mutex.hpp"
 
 #include <cstddef>
+#include <cstdint>
 
 namespace millpool {
 
 class worker;
 
-/// The workers that have nothing to do, last come first woken: the one whose caches are warmest.
+/// The workers that have nothing to do, last come first woken: the one whose caches are warmest. At
+/// most one is woken at a time: it searches, and wakes the next when it has found more than it
+/// takes.
 ///
+/// State of a worker   busy --start_search--> searching --enter--> asleep
+///                     asleep --leave--> busy              asleep --wake_one, by a waker--> searching
+///                     searching --stop_search--> busy
 /// The protocol by which no wake-up is lost (promise P6)
-///   a submitter   1. puts the task in the channel   2. calls wake_one()
-///   a worker      1. enter()   2. looks into the channel   3. parks
-/// The channel's lock orders submitter 1 and worker 2. If the worker looked first, it had entered
-/// before, and wake_one() finds it; else it finds the task. Whoever takes a task and sees another
-/// left calls wake_one() as well, so one wake for many tasks (post_bulk) reaches as many workers as
-/// needed.
+///   a submitter   1. makes the task visible   2. light_barrier()   3. reads state_
+///   a worker      1. enter(): changes state_  2. heavy_barrier()   3. looks at all that is visible
+/// So the worker sees the task, or the submitter sees that the worker sleeps. A submitter that reads
+/// "somebody searches", and reads it again by a read-modify-write, leaves it to that one. It comes
+/// through enter(), or
+///   1. stop_search(), also a read-modify-write  2. takes a task, and wakes another if more is left
+/// and so sees the task in either case. In the other order it could take an older task, which may be
+/// long, and not know of the new one while another worker sleeps.
 ///
 /// Invariants
 ///   I1  a worker is on the stack <=> it has entered, and neither left nor been popped by a waker.
-///   I2  a worker that was popped has a token in its parker, or is about to: it must take it.
+///   I2  a worker that was popped has a token in its parker, or is about to: it must take it, and
+///       is counted as searching.
 /// Thread safety  every member may be called concurrently.
 class idle_workers {
  public:
-  /// The calling worker is about to look once more, and then to park. O(1).
-  void enter(worker& self) noexcept;
+  /// The calling worker is about to look once more, and then to park. heavy_barrier() follows. O(1).
+  /// \param  searched  whether it was searching until now.
+  /// \param  dozes     whether it will look again by itself soon.
+  /// \return how many sleep, with this one.
+  std::size_t enter(worker& self, bool searched, bool dozes) noexcept;
 
   /// \return false if a waker has popped `self`: its token is then on the way. O(idle workers).
   [[nodiscard]] bool leave(worker& self) noexcept;
 
-  /// Wakes the worker that entered last. \return false if none is idle.
+  /// A busy worker has run out of work. \return whether it is the one that looks for a while before
+  /// it sleeps.
+  [[nodiscard]] bool start_search() noexcept;
+  /// A searching worker is about to take a task.
+  void stop_search() noexcept;
+
+  /// Whether a sleeper will look by itself soon. A hint.
+  [[nodiscard]] bool anybody_dozes() const noexcept {
+    return dozers_.load(std::memory_order_relaxed) > 0;
+  }
+  /// How many sleep. light_barrier() comes before.
+  [[nodiscard]] std::size_t asleep() const noexcept {
+    return sleepers(state_.load(std::memory_order_relaxed));
+  }
+
+  /// Something is visible: wakes the worker that entered last, unless one searches.
+  /// \return false if none sleeps and none searches.
   bool wake_one() noexcept;
   void wake_all() noexcept;
 
  private:
-  mutex mutex_;
-  worker* top_ = nullptr;         // guarded by mutex_: linked by worker::idle_below
-  atomic<std::size_t> count_{0};  // written under mutex_
+  void popped(worker& woken) noexcept;
+
+  static constexpr std::uint32_t one_sleeper = 1;
+  static constexpr std::uint32_t one_searcher = 1U << 16U;
+  static constexpr std::uint32_t sleepers(std::uint32_t state) noexcept {
+    return state % one_searcher;
+  }
+  static constexpr std::uint32_t searchers(std::uint32_t state) noexcept {
+    return state / one_searcher;
+  }
+
+  // Read by every submission, and changed only when a worker falls asleep, wakes, or finds work.
+  alignas(cache_line_size) atomic<std::uint32_t> state_{0};
+  atomic<std::uint32_t> dozers_{0};  // written under mutex_
+  alignas(cache_line_size) mutex mutex_;
+  worker* top_ = nullptr;  // guarded by mutex_: linked by worker::idle_below
 };
 
 }  // namespace millpool

@@ -1,7 +1,10 @@
 // A task's way in, and what it meets there. Next stop: worker.cpp.
 #include "src/pool/pool_core.hpp"
 
+#include "millpool/sync/asymmetric_barrier.hpp"
 #include "millpool/sync/thread_host.hpp"
+#include "src/pool/stamp.hpp"
+#include "src/pool/visit.hpp"
 
 #include <algorithm>
 #include <cstdio>
@@ -28,6 +31,8 @@ std::uint32_t current_fork_generation() {
   return fork_generation.load(std::memory_order_relaxed);
 }
 
+constinit thread_local unsigned submissions_of_this_thread = 0;
+
 std::string_view name_of(const class_record* of_class) noexcept {
   return of_class != nullptr ? std::string_view{of_class->options.name} : std::string_view{};
 }
@@ -37,10 +42,13 @@ std::string_view name_of(const class_record* of_class) noexcept {
 pool_core::pool_core(pool_options options)
     : options_{std::move(options)},
       fork_generation_{current_fork_generation()},
+      measures_all_{options_.on_task_end || options_.when_full == full_policy::discard_oldest},
       channel_{options_.queue_capacity, options_.aging, *options_.time, &serial_keys_},
       put_off_{std::numeric_limits<std::size_t>::max(), options_.aging, *options_.time,
                &serial_keys_},
-      crew_{*this} {}
+      crew_{*this} {
+  prepare_barriers();  // before there are threads of ours, for which the kernel would have to wait
+}
 
 pool_core::~pool_core() = default;
 
@@ -51,74 +59,72 @@ bool pool_core::forked() const noexcept {
 // ---- the submitter's side
 // ---------------------------------------------------------------------------
 
-void pool_core::fill_in(queued_task& task, const task_options& options) const {
-  class_record* const of_class = options.task_class.record_;
-  static const task_class_options no_wishes;
-  const task_class_options& defaults = of_class != nullptr ? of_class->options : no_wishes;
-  const unsigned lane = options.priority.value_or(defaults.priority);
-  if (lane >= lane_count) {
-    throw std::invalid_argument{"task_options.priority: 0 (the highest) to 7, is " +
-                                std::to_string(lane)};
-  }
-  task.lane = lane;
-  task.of_class = of_class;
-  task.stop_token = options.stop_token;
-  task.attempt = options.attempt;
-  task.serial_key = options.serial_key;
-  task.fair_key = options.fair_key;
-  task.submitted = options_.time->now();
-  task.deadline = options.deadline.value_or(no_deadline);
-  task.timeout = options.timeout ? *options.timeout : defaults.timeout.value_or(duration::max());
-  const std::optional<duration> start_by = options.start_by ? options.start_by : defaults.start_by;
-  if (start_by) task.start_by = deadline_after(task.submitted, *start_by);
+time_point pool_core::stamp_now() const noexcept {
+  const time_point measured = stamp_kept();
+  return measured != time_point{} ? measured : stamp::coarse(options_.time->coarse_now());
 }
 
-/// So many submissions that are being decided (I1). What is left of `count` at the end was not
-/// accepted: it was refused, or an exception came between.
-struct pool_core::claim {
-  claim(pool_core& of, std::int64_t submissions) noexcept : core{of}, count{submissions} {
-    core.unsettled_.fetch_add(count);  // seq_cst, as in settle(): see wait_idle()
+time_point pool_core::stamp_kept() const noexcept {
+  if (measures_all_ || !samples_.load(std::memory_order_relaxed)) {
+    return stamp::exact(options_.time->now());
   }
-  ~claim() {
-    if (count > 0) core.settle(count);
-  }
-  claim(const claim&) = delete;
-  claim& operator=(const claim&) = delete;
+  if (++submissions_of_this_thread % stamp::sampled_one_in != 0) return time_point{};
+  return stamp::sampled(options_.time->now());
+}
 
-  pool_core& core;
-  std::int64_t count;
-};
+namespace {
 
-std::expected<void, submit_errc> pool_core::accept(queued_task& task, const admission& how) {
+placement place_of(const queued_task& task, unsigned lane, time_point submitted) noexcept {
+  const task_extras* const asked = task.extras();
+  if (asked == nullptr) return {lane, submitted};
+  return {lane, asked->serial_key, asked->fair_key, submitted};
+}
+
+}  // namespace
+
+std::expected<void, submit_errc> pool_core::accept(queued_task& task, unsigned lane,
+                                                   const admission& how) {
   if (forked()) return refuse(submit_errc::forked);
+  visit here{*this};
   if (options_.admit) {
-    if (const auto why = options_.admit({options_.name, name_of(task.of_class), task.lane})) {
+    const std::shared_ptr<pool_core> alive = shared_from_this();
+    here.leave();
+    if (const auto why = options_.admit({options_.name, name_of(task.of_class()), lane})) {
       return refuse(*why);
     }
+    return accept_admitted(task, lane, how, here);
   }
-  claim undecided{*this, 1};
-  std::expected<void, submit_errc> accepted;
-  switch (channel_.try_push(std::move(task), task.where())) {
-    case queue_status::success:
-      wake_for_work();
-      break;
-    case queue_status::full:
-      accepted = accept_when_full(task, how);
-      break;
-    default:
-      accepted = std::unexpected{submit_errc::closed};
+  return accept_admitted(task, lane, how, here);
+}
+
+// \param  here  left before this waits for long, or calls what is not ours.
+std::expected<void, submit_errc> pool_core::accept_admitted(queued_task& task, unsigned lane,
+                                                            const admission& how, visit& here) {
+  if (runner* const self = runner::of(*this); self != nullptr && self->keep(task, lane, how)) {
+    return {};
   }
+  std::size_t waiting = 0;
+  const placement where = place_of(task, lane, stamp_now());
+  const queue_status pushed = channel_.try_push(std::move(task), where, &waiting);
+  if (pushed == queue_status::success && wake_one(waiting)) return {};
+  const std::shared_ptr<pool_core> alive = shared_from_this();
+  here.leave();
+  if (pushed == queue_status::success) {
+    grow();
+    return {};
+  }
+  if (pushed == queue_status::closed) return refuse(submit_errc::closed);
+  const auto accepted = accept_when_full(task, lane, how);
   if (!accepted) return refuse(accepted.error());
-  undecided.count = 0;
   return accepted;
 }
 
-std::expected<void, submit_errc> pool_core::accept_when_full(queued_task& task,
+std::expected<void, submit_errc> pool_core::accept_when_full(queued_task& task, unsigned lane,
                                                              const admission& how) {
   runner* const self = runner::of(*this);
   const auto wait_or_run = [&](time_point deadline) -> std::expected<void, submit_errc> {
-    if (self != nullptr) return run_in_caller(task);  // P5: a worker never waits for its own pool
-    return wait_for_room(task, deadline, how.stop_token);
+    if (self != nullptr) return run_in_caller(task, lane);  // P5: a worker never waits for its own pool
+    return wait_for_room(task, lane, deadline, how.stop_token);
   };
   if (how.kind == admission::wait::never) return std::unexpected{submit_errc::full};
   if (how.kind == admission::wait::until) return wait_or_run(how.deadline);
@@ -128,11 +134,11 @@ std::expected<void, submit_errc> pool_core::accept_when_full(queued_task& task,
     case full_policy::block_for:
       return wait_or_run(deadline_after(options_.time->now(), options_.block_for));
     case full_policy::caller_runs:
-      return run_in_caller(task);
+      return run_in_caller(task, lane);
     case full_policy::discard_oldest:
-      return displace_for(task, displace::oldest);
+      return displace_for(task, lane, displace::oldest);
     case full_policy::discard_lowest:
-      return displace_for(task, displace::lowest);
+      return displace_for(task, lane, displace::lowest);
     case full_policy::discard_newest:
       return discard(task);
     case full_policy::reject:
@@ -141,12 +147,14 @@ std::expected<void, submit_errc> pool_core::accept_when_full(queued_task& task,
   return std::unexpected{submit_errc::full};
 }
 
-std::expected<void, submit_errc> pool_core::wait_for_room(queued_task& task, time_point deadline,
+std::expected<void, submit_errc> pool_core::wait_for_room(queued_task& task, unsigned lane,
+                                                          time_point deadline,
                                                           const std::stop_token& stop) {
   queue_status status{};
   {
     const blocking_region blocked;  // a worker of another pool may stand here
-    status = channel_.push_until(std::move(task), task.where(), deadline, stop);
+    const placement where = place_of(task, lane, stamp_now());
+    status = channel_.push_until(std::move(task), where, deadline, stop);
   }
   if (status == queue_status::closed) return std::unexpected{submit_errc::closed};
   if (status == queue_status::timeout) return std::unexpected{submit_errc::timeout};
@@ -154,27 +162,33 @@ std::expected<void, submit_errc> pool_core::wait_for_room(queued_task& task, tim
   return {};
 }
 
-std::expected<void, submit_errc> pool_core::run_in_caller(queued_task& task) {
+std::expected<void, submit_errc> pool_core::run_in_caller(queued_task& task, unsigned lane) {
   // Its key may be held, and so may its caller's next one's: whoever can wait does.
-  if (task.serial_key && runner::of(*this) == nullptr) return wait_for_room(task, no_deadline, {});
-  if (!guest_run([&](runner& self) { return self.run_here(task); })) {
+  const task_extras* const asked = task.extras();
+  if (asked != nullptr && asked->serial_key && runner::of(*this) == nullptr) {
+    return wait_for_room(task, lane, no_deadline, {});
+  }
+  if (!guest_run([&](runner& self) { return self.run_here(task, lane); })) {
     return std::unexpected{submit_errc::closed};
   }
   return {};
 }
 
-std::expected<void, submit_errc> pool_core::displace_for(queued_task& task, displace who) {
-  auto victim = channel_.push_displacing(std::move(task), task.where(), who);
+std::expected<void, submit_errc> pool_core::displace_for(queued_task& task, unsigned lane,
+                                                         displace who) {
+  arrival when;
+  const placement where = place_of(task, lane, stamp_now());
+  auto victim = channel_.push_displacing(std::move(task), where, who, &when);
   if (!victim && victim.error() == queue_status::full) return discard(task);
   if (!victim) return std::unexpected{submit_errc::closed};
-  if (*victim) end_outside(std::move(**victim), task_state::discarded);
+  if (*victim) end_outside(std::move(**victim), when.came, task_state::discarded);
   wake_for_work();
   return {};
 }
 
 std::expected<void, submit_errc> pool_core::discard(queued_task& task) {
-  accepted_outside_.fetch_add(1);
-  end_outside(std::move(task), task_state::discarded);
+  if (!channel_.pass_by()) return std::unexpected{submit_errc::closed};
+  end_outside(std::move(task), stamp_now(), task_state::discarded);
   return {};
 }
 
@@ -184,14 +198,14 @@ std::unexpected<submit_errc> pool_core::refuse(submit_errc why) noexcept {
   return std::unexpected{why};
 }
 
-std::size_t pool_core::accept_bulk(std::span<queued_task> tasks, const admission& how) {
+std::size_t pool_core::accept_bulk(std::span<queued_task> tasks, unsigned lane) {
   std::size_t accepted = 0;
   while (!tasks.empty()) {
     std::size_t fitted = 0;
     if (!forked() && !options_.admit) {  // the hook is asked for one at a time
-      claim undecided{*this, static_cast<std::int64_t>(tasks.size())};
-      fitted = channel_.push_bulk(tasks, [](const queued_task& task) { return task.where(); });
-      undecided.count -= static_cast<std::int64_t>(fitted);
+      fitted = channel_.push_bulk(tasks, [submitted = stamp_now(), lane](const queued_task& task) {
+        return place_of(task, lane, submitted);
+      });
       if (fitted > 0) wake_for_work();
     }
     accepted += fitted;
@@ -199,12 +213,11 @@ std::size_t pool_core::accept_bulk(std::span<queued_task> tasks, const admission
     if (tasks.empty()) break;
     // No room: the next one goes the way of a single submission, which waits as the policy says.
     queued_task& next = tasks.front();
-    if (const auto taken = accept(next, how)) {
+    if (const auto taken = accept(next, lane, {})) {
       ++accepted;
-    } else if (next.completion) {
-      next.body.reset();
-      next.completion->fail(std::make_exception_ptr(submit_error{taken.error()}));
-      next.completion->complete(task_state::discarded);
+    } else if (completion* const told = next.target()) {
+      told->fail(std::make_exception_ptr(submit_error{taken.error()}));
+      std::move(next).end(task_state::discarded);
     }
     tasks = tasks.subspan(1);
   }
@@ -224,18 +237,30 @@ void pool_core::set_queue_capacity(std::size_t capacity) {
 // ---- the workers' side
 // ------------------------------------------------------------------------------
 
-bool pool_core::work_visible() const {
-  // By the lock, also of put_off_: idle.hpp says why.
+bool pool_core::work_visible() {
   if (paused()) return false;
-  return channel_.can_take() || put_off_.can_take() || (channel_.is_at_its_end() && !any_put_off());
+  return channel_.can_take() || put_off_.can_take() || kept_.any_visible() || (channel_.is_at_its_end() && !any_put_off());
 }
 
 void pool_core::wake_for_work() {
-  // A submitter that reads "paused" skips the wake. resume() clears it and then wakes everybody;
-  // the channel's lock, taken by our push and by their look, decides who comes second and sees the
-  // other.
-  if (paused()) return;
-  if (idle_.wake_one() || !crew_.may_grow()) return;
+  if (!wake_one(std::numeric_limits<std::size_t>::max())) grow();
+}
+
+// \param  waiting  how many tasks wait, as far as the caller knows.
+bool pool_core::wake_one(std::size_t waiting) noexcept {
+  constexpr std::size_t a_pile = 256;
+  if (waiting < std::min(a_pile, options_.queue_capacity / 2) && tasks_are_short()) {
+    // Another worker for short tasks costs more than it brings, as long as one is at them and
+    // another looks now and then: see worker::found().
+    light_barrier();
+    if (idle_.anybody_dozes() && idle_.asleep() < crew_.live()) return true;
+  }
+  // A submitter that reads "paused" skips the wake. resume() clears it, which is a full fence, and
+  // then wakes everybody; so does our push, by the barrier of idle_workers.
+  return paused() || idle_.wake_one() || !crew_.may_grow();
+}
+
+void pool_core::grow() {
   if (!crew_.grow() && crew_.is_empty()) run_in_caller_for_want_of_workers();
 }
 
@@ -260,9 +285,10 @@ bool pool_core::guest_run(Run run) {
   return done;
 }
 
-bool pool_core::put_off(queued_task& task) {
+bool pool_core::put_off(queued_task& task, unsigned lane, time_point submitted) {
   put_off_count_.fetch_add(1);
-  if (put_off_.try_push(std::move(task), task.where()) != queue_status::success) {
+  const placement where = place_of(task, lane, submitted);
+  if (put_off_.try_push(std::move(task), where) != queue_status::success) {
     left_put_off(1);
     return false;
   }
@@ -276,43 +302,62 @@ void pool_core::left_put_off(std::size_t count) noexcept {
   if (put_off_count_.fetch_sub(count) == count && channel_.is_closed()) idle_.wake_all();
 }
 
-std::optional<queued_task> pool_core::take_put_off() {
+std::optional<waiting_task> pool_core::take_put_off() {
   if (!any_put_off()) return std::nullopt;
-  auto task = put_off_.try_pop();
-  if (!task) return std::nullopt;
+  auto taken = put_off_.try_take();
+  if (!taken) return std::nullopt;
   left_put_off(1);
-  return std::move(*task);
+  return waiting_task{std::move(taken->value), taken->when.came};
 }
 
-std::optional<queued_task> pool_core::take_put_off_surplus() {
+std::optional<waiting_task> pool_core::take_put_off_surplus() {
   // Tasks that submit themselves for ever are few, and must not keep a worker from the channel.
   constexpr std::size_t few = 1024;
   if (put_off_count_.load() <= std::max(options_.queue_capacity, few)) return std::nullopt;
-  auto task = put_off_.take_newest_if([](const queued_task&) { return true; });
-  if (task) left_put_off(1);
-  return task;
+  arrival when;
+  auto task = put_off_.take_newest_if([](const queued_task&) { return true; }, &when);
+  if (!task) return std::nullopt;
+  left_put_off(1);
+  return waiting_task{std::move(*task), when.came};
 }
 
-std::optional<queued_task> pool_core::take_owned_by(const void* owner) {
+std::optional<waiting_task> pool_core::take_owned_by(const void* owner) {
   const auto is_it = [&](const queued_task& task) { return task.owner() == owner; };
-  auto task = channel_.take_newest_if(is_it);
+  arrival when;
+  auto task = channel_.take_newest_if(is_it, &when);
   if (!task && any_put_off()) {
-    task = put_off_.take_newest_if(is_it);
+    task = put_off_.take_newest_if(is_it, &when);
     if (task) left_put_off(1);
   }
-  return task;
+  if (!task) return std::nullopt;
+  return waiting_task{std::move(*task), when.came};
 }
 
-std::vector<queued_task> pool_core::take_all_waiting() {
-  std::vector<queued_task> all = channel_.take_all();
-  std::vector<queued_task> others = put_off_.take_all();
-  if (!others.empty()) left_put_off(others.size());
-  std::ranges::move(others, std::back_inserter(all));
+std::vector<pool_core::task_in_lane> pool_core::take_all_waiting() {
+  std::vector<task_in_lane> all;
+  const auto reserve = [&](std::size_t count) { all.reserve(all.size() + count); };
+  const auto keep = [&](queued_task&& task, const arrival& when) {
+    all.push_back({std::move(task), when});
+  };
+  channel_.take_all(reserve, keep);
+  const std::size_t before = all.size();
+  put_off_.take_all(reserve, keep);
+  if (all.size() > before) left_put_off(all.size() - before);
+  kept_.any_of(0, [&](own_tasks& each) {
+    const std::size_t lane = each.lane();
+    if (!each.empty()) all.reserve(all.size() + own_tasks::capacity);  // none is lost on the way
+    while (auto task = each.steal()) {
+      if (task->task.is_forked_half()) forked_halves_.fetch_add(1);
+      all.push_back({std::move(task->task), {task->submitted, lane}});
+    }
+    return false;
+  });
   return all;
 }
 
 bool pool_core::acquire_serial(const queued_task& task) {
-  return !task.serial_key || serial_keys_.try_acquire(*task.serial_key);
+  const task_extras* const asked = task.extras();
+  return asked == nullptr || !asked->serial_key || serial_keys_.try_acquire(*asked->serial_key);
 }
 
 void pool_core::release_serial(std::uint64_t key) {
@@ -321,21 +366,26 @@ void pool_core::release_serial(std::uint64_t key) {
     idle_.wake_all();  // it may be at its end, now that this one is not blocked
 }
 
+bool pool_core::fork(const task_kind& kind, completion& half) {
+  runner* const self = runner::of(*this);
+  return self != nullptr && self->fork(kind, half);
+}
+
+bool pool_core::take_back(const completion& half) noexcept {
+  return runner::of(*this)->take_back(half);
+}
+
 // ---- how tasks end
 // ----------------------------------------------------------------------------------
 
-void pool_core::end_unstarted(queued_task&& task, task_state state) noexcept {
-  task.body.reset();  // P2
-  if (task.completion) task.completion->complete(state);
-  settle(1);
-}
-
-void pool_core::end_outside(queued_task&& task, task_state state) noexcept {
-  count_outside(state, task.of_class);
+void pool_core::end_outside(queued_task&& task, time_point submitted, task_state state) noexcept {
+  class_record* const of_class = task.of_class();
+  count_outside(state, of_class);
   if (options_.on_task_end) {
-    report_end(task.of_class, state, options_.time->now() - task.submitted, {});
+    report_end(of_class, state, options_.time->now() - stamp::time_of(submitted), {});
   }
-  end_unstarted(std::move(task), state);
+  std::move(task).end(state);
+  settle_outside();
 }
 
 void pool_core::count_outside(task_state state, class_record* of_class) noexcept {
@@ -344,12 +394,25 @@ void pool_core::count_outside(task_state state, class_record* of_class) noexcept
   if (of_class != nullptr) of_class->count(state);
 }
 
-void pool_core::settle(std::int64_t count) noexcept {
-  // seq_cst, both, as in wait_idle(): either we see its level, or it sees our subtraction.
-  const std::int64_t left = unsettled_.fetch_sub(count) - count;
-  if (left > awaited_level_.load()) return;
+void pool_core::settle_outside() noexcept {
+  settled_outside_.fetch_add(1, std::memory_order_release);  // as in count_outside()
+  light_barrier();                                           // see wait_idle()
+  if ((control() & awaited) != 0) look_whether_quiet();
+}
+
+std::uint64_t pool_core::unsettled() {
+  // acquire: I1, what was accepted is read after.
+  const std::uint64_t settled = settled_outside_.load(std::memory_order_acquire) + crew_.settled();
+  const std::uint64_t accepted = crew_.accepted() + channel_.pushed() + put_off_.pushed() +
+                                 forked_halves_.load(std::memory_order_acquire);
+  return accepted - settled;
+}
+
+void pool_core::look_whether_quiet() noexcept {
+  // What waits will end, and whoever ends it comes here again.
+  if (channel_.can_take() || put_off_.can_take() || kept_.any_visible()) return;
   const lock_guard lock{quiet_mutex_};
-  quiet_.notify_all();
+  if (unsettled() <= quiet_excused_) quiet_.notify_all();
 }
 
 bool pool_core::wait_idle(time_point deadline) {
@@ -362,19 +425,21 @@ bool pool_core::wait_idle(time_point deadline) {
     }
   }
   const blocking_region blocked;  // what comes in from here on is run by a worker in our place
-  const auto own = static_cast<std::int64_t>(self != nullptr ? self->unsettled() : 0);
+  const std::uint64_t own = self != nullptr ? self->unsettled() : 0;
   unique_lock lock{quiet_mutex_};
   ++quiet_waiters_;
   quiet_excused_ += own;
-  awaited_level_.store(quiet_excused_);
-  if (own > 0) quiet_.notify_all();  // the level has risen for the other tasks that wait
+  control_.fetch_or(awaited);
+  // A runner settles, and then looks whether it is awaited: either it sees this, or we see that.
+  heavy_barrier();
+  if (own > 0) quiet_.notify_all();  // more are excused, for the other tasks that wait
   // A task that waits here excuses itself and all tasks that do the same: else two of them would
   // wait for each other. A thread of the outside waits for all.
   const bool quiet = wait_until(quiet_, lock, time, deadline, [&] {
-    return unsettled_.load() <= (self != nullptr ? quiet_excused_ : 0);
+    return unsettled() <= (self != nullptr ? quiet_excused_ : 0);
   });
   quiet_excused_ -= own;
-  awaited_level_.store(--quiet_waiters_ == 0 ? -1 : quiet_excused_);
+  if (--quiet_waiters_ == 0) control_.fetch_and(~awaited);
   return quiet;
 }
 
@@ -429,8 +494,8 @@ void pool_core::pause() noexcept {
   if (forked()) return;
   const lock_guard lock{pause_mutex_};
   if (ending_) return;
-  paused_.store(true);
-  // By their locks, so that no worker that looked at paused_ before takes a task after.
+  control_.fetch_or(pauses);
+  // By their locks, so that no worker that looked at control() before takes a task after.
   channel_.pause();
   put_off_.pause();
 }
@@ -441,7 +506,7 @@ void pool_core::resume() noexcept {
     const lock_guard lock{pause_mutex_};
     put_off_.resume();
     channel_.resume();
-    paused_.store(false);  // before the wake: see wake_for_work()
+    control_.fetch_and(~pauses);  // before the wake: see wake_for_work()
   }
   idle_.wake_all();
   // A pool with no thread yet starts one, but not only to see that it is closed.
@@ -459,14 +524,14 @@ void pool_core::resume_for_good() noexcept {
 std::vector<purged_task> pool_core::purge() {
   std::vector<purged_task> purged;
   if (forked()) return purged;
-  std::vector<queued_task> all = take_all_waiting();
+  std::vector<task_in_lane> all = take_all_waiting();
   purged.reserve(all.size());
   const time_point now = options_.time->now();
-  for (queued_task& task : all) {
-    count_outside(task_state::discarded, task.of_class);
-    report_end(task.of_class, task_state::discarded, now - task.submitted, {});
-    purged.emplace_back(std::move(task));
-    settle(1);
+  for (auto& [task, when] : all) {
+    count_outside(task_state::discarded, task.of_class());
+    report_end(task.of_class(), task_state::discarded, now - stamp::time_of(when.came), {});
+    purged.emplace_back(std::move(task), static_cast<unsigned>(when.lane));
+    settle_outside();
   }
   return purged;
 }
@@ -480,17 +545,28 @@ pool_stats pool_core::stats() {
     now.tasks.of(static_cast<task_state>(i)) = ended_outside_[i].load(std::memory_order_acquire);
   }
   crew_.add_up(now);
+  kept_.any_of(0, [&](const own_tasks& each) {
+    const std::size_t size = each.size();
+    now.depth[each.lane()] += size;
+    now.tasks.waiting += size;
+    return false;
+  });
   const auto seen = channel_.look();
   const auto beyond = put_off_.look();
   now.tasks.accepted +=
-      accepted_outside_.load(std::memory_order_relaxed) + seen.pushed + beyond.pushed;
+      forked_halves_.load(std::memory_order_relaxed) + seen.pushed + beyond.pushed;
   now.put_off = beyond.waiting;
-  now.tasks.waiting = seen.waiting + beyond.waiting;
-  now.tasks.running = now.tasks.accepted - now.tasks.ended() - now.tasks.waiting;
   now.queue_capacity = seen.capacity;
-  now.depth = seen.depth;
+  for (std::size_t lane = 0; lane < lane_count; ++lane) now.depth[lane] += seen.depth[lane];
+  now.tasks.waiting += seen.waiting + beyond.waiting;
+  const std::uint64_t inside = now.tasks.accepted - now.tasks.ended();
+  // What workers keep is an estimate while they are at it.
+  now.tasks.waiting = std::min<std::uint64_t>(now.tasks.waiting, inside);
+  now.tasks.running = inside - now.tasks.waiting;
   for (const auto& oldest : {seen.oldest, beyond.oldest}) {
-    if (oldest) now.oldest_waiting = std::max(now.oldest_waiting, options_.time->now() - *oldest);
+    if (!oldest) continue;
+    now.oldest_waiting =
+        std::max(now.oldest_waiting, options_.time->now() - stamp::time_of(*oldest));
   }
   now.paused = paused();
   for (std::size_t i = 0; i < submit_errc_count; ++i) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "millpool/base/atomic.hpp"
+#include "millpool/base/cache_line.hpp"
 #include "millpool/base/errors.hpp"
 #include "millpool/channel/task_channel.hpp"
 #include "millpool/pool/pool_options.hpp"
@@ -12,6 +13,7 @@
 #include "millpool/sync/mutex.hpp"
 #include "src/pool/crew.hpp"
 #include "src/pool/idle.hpp"
+#include "src/pool/own_tasks.hpp"
 
 #include <array>
 #include <cstddef>
@@ -26,6 +28,8 @@
 #include <vector>
 
 namespace millpool {
+
+class visit;
 
 /// A task class, and how its tasks ended.
 struct class_record {
@@ -42,10 +46,10 @@ struct class_record {
 ///
 /// A task's way   accept() -> channel -> worker::next() -> runner::run() -> completion
 /// Invariants
-///   I1  unsettled_ counts the accepted tasks whose end has not been told yet, plus submissions
-///       that are being decided: it is raised before a task can be seen, and lowered after its end
-///       was told.
-///   I2  once cancelling_ is set and every runner's mutex was locked after that, no task starts.
+///   I1  a task is counted as accepted before or when it can be seen, and as settled after its end
+///       was told. So who sums up what has settled first, and what was accepted then, never sees
+///       fewer tasks inside than there are.
+///   I2  once `cancels` is set and a heavy_barrier() has passed after that, no task starts.
 ///   I3  put_off_ is closed before channel_ is: who finds the channel closed and then put_off_
 ///       empty has seen the last task.
 /// Lifetime  held by the worker_pool, by each worker's thread, and by each call of accept(): so the
@@ -59,22 +63,56 @@ class pool_core : public std::enable_shared_from_this<pool_core> {
 
   // ---- the submitter's side
   /// \param  task  moved from if it is accepted, else left as it was.
-  std::expected<void, submit_errc> accept(queued_task& task, const admission& how);
-  std::size_t accept_bulk(std::span<queued_task> tasks, const admission& how);
-  void fill_in(queued_task& task, const task_options& options) const;
+  std::expected<void, submit_errc> accept(queued_task& task, unsigned lane, const admission& how);
+  std::size_t accept_bulk(std::span<queued_task> tasks, unsigned lane);
+
+  /// What a task gets that is submitted now: see stamp.hpp.
+  [[nodiscard]] time_point stamp_now() const noexcept;
+  /// The same for one that does not go through the channel: what is not measured needs no time.
+  [[nodiscard]] time_point stamp_kept() const noexcept;
 
   // ---- the workers' side
   [[nodiscard]] task_channel<queued_task>& channel() noexcept { return channel_; }
   [[nodiscard]] crew& workers() noexcept { return crew_; }
   [[nodiscard]] idle_workers& idle() noexcept { return idle_; }
+  [[nodiscard]] own_tasks_of_all& kept() noexcept { return kept_; }
   [[nodiscard]] const pool_options& options() const noexcept { return options_; }
+  /// What is out of the ordinary, in one word that every worker reads with each task.
+  enum condition : std::uint32_t {
+    cancels = 1,   ///< no task starts any more
+    abandons = 2,  ///< tasks that run may be given up
+    pauses = 4,    ///< no task is taken
+    awaited = 8,   ///< somebody waits in wait_idle()
+    closes = 16,   ///< close() has begun
+  };
+  [[nodiscard]] std::uint32_t control() const noexcept {
+    // relaxed: who sets a bit sees to it by a heavy_barrier() that it is seen.
+    return control_.load(std::memory_order_relaxed);
+  }
+  [[nodiscard]] bool paused() const noexcept { return (control() & pauses) != 0; }
   [[nodiscard]] const atomic<bool>& cancelling() const noexcept { return cancelling_; }
-  [[nodiscard]] bool paused() const noexcept {
-    return paused_.load(std::memory_order_seq_cst);  // with resume(): see wake_for_work()
+
+  /// From here on tasks are measured one in a few, or all.
+  [[nodiscard]] bool tasks_are_short() const noexcept {
+    return samples_.load(std::memory_order_relaxed);
+  }
+  /// Whether tasks are short and another worker is at them: then the calling worker need not be, as
+  /// long as it looks now and then.
+  [[nodiscard]] bool others_are_awake() const noexcept {
+    return tasks_are_short() && options_.queue_capacity >= worth_a_batch &&
+           idle_.asleep() + 1 < crew_.live();
+  }
+  static constexpr std::size_t worth_a_batch = 64;  // places
+  void sample(bool few) noexcept {
+    // relaxed, both: it only decides how much is measured. Stored only where it changes, since
+    // every submission reads it.
+    if (samples_.load(std::memory_order_relaxed) != few) {
+      samples_.store(few, std::memory_order_relaxed);
+    }
   }
 
   /// Whether a worker would find something to do: a task, or the end of the pool.
-  [[nodiscard]] bool work_visible() const;
+  [[nodiscard]] bool work_visible();
 
   /// Something waits in the channel: wakes an idle worker, or starts one if the crew may grow.
   void wake_for_work();
@@ -82,13 +120,13 @@ class pool_core : public std::enable_shared_from_this<pool_core> {
   /// Keeps a task that found the channel full, and that its submitter, a worker, may neither wait
   /// for nor run inside yet another. Not bounded by the capacity, but by what running tasks submit.
   /// Any worker takes it. \return false if the pool is closed; `task` is then as it was.
-  [[nodiscard]] bool put_off(queued_task& task);
-  [[nodiscard]] std::optional<queued_task> take_put_off();
+  [[nodiscard]] bool put_off(queued_task& task, unsigned lane, time_point submitted);
+  [[nodiscard]] std::optional<waiting_task> take_put_off();
   /// Whether take_put_off() may find something. Who has found the channel closed may trust a no
   /// (I3).
   [[nodiscard]] bool any_put_off() const noexcept { return put_off_count_.load() > 0; }
   /// The newest of them, if there are many, and more than the channel may hold.
-  [[nodiscard]] std::optional<queued_task> take_put_off_surplus();
+  [[nodiscard]] std::optional<waiting_task> take_put_off_surplus();
 
   /// For a task that runs without having been taken from a channel. \return whether its key was
   /// free.
@@ -97,16 +135,21 @@ class pool_core : public std::enable_shared_from_this<pool_core> {
   void release_serial(std::uint64_t key);
 
   /// Takes a waiting task that reports to `owner`, the newest.
-  [[nodiscard]] std::optional<queued_task> take_owned_by(const void* owner);
+  [[nodiscard]] std::optional<waiting_task> take_owned_by(const void* owner);
   void worker_blocks() { crew_.worker_blocks(); }
   void worker_unblocks() noexcept { crew_.worker_unblocks(); }
 
+  /// join()'s two steps: see there.
+  [[nodiscard]] bool fork(const task_kind& kind, completion& half);
+  [[nodiscard]] bool take_back(const completion& half) noexcept;
+
   // ---- how tasks end
-  /// Tells the end of a task that never ran, already counted.
-  void end_unstarted(queued_task&& task, task_state state) noexcept;
-  void end_outside(queued_task&& task, task_state state) noexcept;  ///< the same, and counts it
+  /// Counts and tells the end of a task that never ran.
+  void end_outside(queued_task&& task, time_point submitted, task_state state) noexcept;
   void count_outside(task_state state, class_record* of_class) noexcept;
-  void settle(std::int64_t count = 1) noexcept;  ///< so many tasks' ends were told
+  void settle_outside() noexcept;  ///< the end of a task counted there was told
+  /// Something has settled while somebody waited for that.
+  void look_whether_quiet() noexcept;
   void report_end(const class_record* of_class, task_state state, duration waited,
                   duration ran) const noexcept;
   void report_unhandled(std::exception_ptr error, const class_record* of_class) const noexcept;
@@ -136,49 +179,64 @@ class pool_core : public std::enable_shared_from_this<pool_core> {
   void keep_for_ever() noexcept { kept_for_ever_ = shared_from_this(); }
 
  private:
-  struct claim;
   void left_put_off(std::size_t count) noexcept;
   void resume_for_good() noexcept;  // the end of the pool has begun
-  [[nodiscard]] std::vector<queued_task> take_all_waiting();
-  std::expected<void, submit_errc> accept_when_full(queued_task& task, const admission& how);
-  std::expected<void, submit_errc> wait_for_room(queued_task& task, time_point deadline,
-                                                 const std::stop_token& stop);
-  std::expected<void, submit_errc> run_in_caller(queued_task& task);
+  struct task_in_lane {
+    queued_task task;
+    arrival when;
+  };
+  [[nodiscard]] std::vector<task_in_lane> take_all_waiting();
+  [[nodiscard]] std::uint64_t unsettled();  // I1
+  std::expected<void, submit_errc> accept_admitted(queued_task& task, unsigned lane,
+                                                   const admission& how, visit& here);
+  // Returns whether that is enough; else grow() is to follow.
+  [[nodiscard]] bool wake_one(std::size_t waiting) noexcept;
+  void grow();
+  std::expected<void, submit_errc> accept_when_full(queued_task& task, unsigned lane,
+                                                    const admission& how);
+  std::expected<void, submit_errc> wait_for_room(queued_task& task, unsigned lane,
+                                                 time_point deadline, const std::stop_token& stop);
+  std::expected<void, submit_errc> run_in_caller(queued_task& task, unsigned lane);
   void run_in_caller_for_want_of_workers();
   template <class Run>  // calls run(runner&) with the calling thread's runner, or as a guest
   bool guest_run(Run run);
-  std::expected<void, submit_errc> displace_for(queued_task& task, displace who);
+  std::expected<void, submit_errc> displace_for(queued_task& task, unsigned lane, displace who);
   std::expected<void, submit_errc> discard(queued_task& task);
   std::unexpected<submit_errc> refuse(submit_errc why) noexcept;
 
   const pool_options options_;
   const std::uint32_t fork_generation_;
-  serial_keys serial_keys_;  // shared by the two channels
+  const bool measures_all_;  // a hook or a policy needs exact times
+
+  // Read with every task, and hardly ever written.
+  alignas(cache_line_size) atomic<std::uint32_t> control_{0};  // bits of `condition`
+  atomic<bool> cancelling_{false};                             // the same as `cancels`
+  atomic<bool> samples_{false};
+
+  alignas(cache_line_size) serial_keys serial_keys_;  // shared by the two channels
   task_channel<queued_task> channel_;
   task_channel<queued_task> put_off_;
   // Raised before the push: zero means that put_off_ is empty.
   atomic<std::size_t> put_off_count_{0};
+  own_tasks_of_all kept_;
   idle_workers idle_;
   crew crew_;
   mutex pause_mutex_;
   bool ending_ =
       false;  // guarded by pause_mutex_: drain() or cancel() has begun, no pause any more
-  // Written under pause_mutex_. While it is false, neither channel is paused.
-  atomic<bool> paused_{false};
-  atomic<bool> cancelling_{false};
 
   // What is counted by threads that are no runners.
-  atomic<std::uint64_t> accepted_outside_{0};
+  atomic<std::uint64_t> forked_halves_{0};  // accepted in order to be ended: see join()
   std::array<atomic<std::uint64_t>, task_state_count> ended_outside_{};
   std::array<atomic<std::uint64_t>, submit_errc_count> refused_{};
 
+  atomic<std::uint64_t> settled_outside_{0};
+
   // Waiting until few enough tasks are unsettled (I1).
-  atomic<std::int64_t> unsettled_{0};
-  atomic<std::int64_t> awaited_level_{-1};  // wake the waiters at or below it; -1: nobody waits
   mutex quiet_mutex_;
   condition_variable quiet_;
-  std::int64_t quiet_excused_ = 0;  // guarded by quiet_mutex_: tasks that are in wait_idle()
-  std::size_t quiet_waiters_ = 0;   // guarded by quiet_mutex_
+  std::uint64_t quiet_excused_ = 0;  // guarded by quiet_mutex_: tasks that are in wait_idle()
+  std::size_t quiet_waiters_ = 0;    // guarded by quiet_mutex_
 
   mutable mutex classes_mutex_;
   std::deque<class_record> classes_;  // guarded by classes_mutex_; records never move

@@ -1,6 +1,8 @@
 #include "src/pool/runner.hpp"
 
+#include "millpool/sync/asymmetric_barrier.hpp"
 #include "src/pool/pool_core.hpp"
+#include "src/pool/stamp.hpp"
 
 #include <algorithm>
 
@@ -16,6 +18,15 @@ constexpr std::size_t nesting_max = 16;
 // waits, and a compensating worker goes on with a fresh stack. 1,000 frames need well under a
 // megabyte.
 constexpr std::size_t helping_max = 1000;
+
+const std::stop_token never_stops;
+
+const std::stop_token& stop_token_of(const task_extras* asked,
+                                     const completion* target) noexcept {
+  if (asked != nullptr && asked->stop_token.stop_possible()) return asked->stop_token;
+  if (target != nullptr && target->stop_token() != nullptr) return *target->stop_token();
+  return never_stops;
+}
 
 thread_local runner* runner_of_this_thread = nullptr;
 
@@ -37,39 +48,55 @@ void runner::resign() noexcept {
   install_thread_host(outer_host_);
 }
 
-void runner::run(queued_task&& taken) noexcept {
-  // Inside a blocking_region of another task's, this thread does not block as long as it runs this
-  // one.
-  const std::size_t blocks = std::exchange(block_depth_, 0);
-  if (blocks > 0 && role_ == role::worker) core_.worker_unblocks();
-  const auto serial_key = taken.serial_key;
+void runner::run(queued_task&& task, time_point submitted) noexcept {
+  if (block_depth_ > 0) return run_while_blocked(std::move(task), submitted);
   ++unsettled_;
-  run_to_its_end(std::move(taken));
+  run_to_its_end(std::move(task), submitted);
   --unsettled_;
-  if (serial_key) core_.release_serial(*serial_key);
-  if (blocks > 0 && role_ == role::worker) core_.worker_blocks();
-  if (blocks > 0) doing_.store(activity::blocked, std::memory_order_relaxed);
+}
+
+// Inside a blocking_region of another task's, this thread does not block as long as it runs this
+// one.
+void runner::run_while_blocked(queued_task&& task, time_point submitted) noexcept {
+  const std::size_t blocks = std::exchange(block_depth_, 0);
+  blocks_.store(false, std::memory_order_relaxed);
+  if (role_ == role::worker) core_.worker_unblocks();
+  run(std::move(task), submitted);
+  if (role_ == role::worker) core_.worker_blocks();
+  blocks_.store(true, std::memory_order_relaxed);
   block_depth_ = blocks;
 }
 
-void runner::run_to_its_end(queued_task&& taken) noexcept {
-  queued_task task{std::move(taken)};
+void runner::run_to_its_end(queued_task&& task, time_point submitted) noexcept {
   const clock& time = *core_.options().time;
-  const time_point start = time.now();
-  frame here;
-  if (const auto verdict = begin(here, task, start)) {
-    count(*verdict, task.of_class);
-    core_.report_end(task.of_class, *verdict, start - task.submitted, {});
-    return core_.end_unstarted(std::move(task), *verdict);
-  }
+  millpool::completion* const target = task.target();
+  const task_extras_ptr asked{task.extras()};
+  class_record* const of_class = asked ? asked->of_class : nullptr;
+  const bool is_forked_half = task.is_forked_half();
+  if (is_forked_half) cells_.accepted.add();
+  const bool measured = stamp::stands_for(submitted) != 0;
+  const time_point start = measured || asked ? time.now() : time_point{};
+  const duration waited = measured ? start - stamp::time_of(submitted) : duration{};
 
+  const std::stop_token& stop = stop_token_of(asked.get(), target);
+
+  // Who has forked a half waits for it even where it is abandoned: the half uses that one's stack.
+  frame here{nullptr, is_forked_half ? nullptr : target, of_class};
+  push(here);
   task_state state = task_state::succeeded;
   std::exception_ptr error;
-  {
-    const time_point until = std::min(task.deadline, deadline_after(start, task.timeout));
-    task_context context{task.stop_token, core_.cancelling(), time, until, task.attempt};
+  const bool refuses = (core_.control() & pool_core::cancels) != 0;
+  const bool may_not_start = refuses || asked || stop.stop_requested();
+  const auto verdict = may_not_start ? verdict_on(asked.get(), stop, start) : std::nullopt;
+  if (verdict) {
+    state = *verdict;
+    std::move(task).drop();
+  } else {
+    const time_point until =
+        asked ? std::min(asked->deadline, deadline_after(start, asked->timeout)) : no_deadline;
+    task_context context{stop, core_.cancelling(), time, until, asked ? asked->attempt : 1};
     try {
-      task.body(context);
+      std::move(task).run(context);  // P2: it destroys the closure
     } catch (const task_stopped&) {
       state = task_state::cancelled;
     } catch (...) {
@@ -77,68 +104,103 @@ void runner::run_to_its_end(queued_task&& taken) noexcept {
       error = std::current_exception();
     }
   }
-  task.body.reset();  // P2: before anybody can see the result
-
-  if (!end(here)) return;  // shutdown has given up on this task: its end is told already
-  cells_.wait.record(start - task.submitted);
-  const duration ran = time.now() - start;
-  cells_.run.record(ran);
-  count(state, here.of_class);
-  core_.report_end(here.of_class, state, start - task.submitted, ran);
-  deliver(here, state, std::move(error));
-  core_.settle();
+  if (pop(here)) {
+    const duration took = measured && !verdict ? time.now() - start : duration{};
+    if (measured && !verdict) measure(submitted, waited, took);
+    end(target, of_class, state, std::move(error), waited, took);
+  } else if (is_forked_half) {
+    target->complete(task_state::abandoned);
+  } else if (target != nullptr) {
+    target->release_reference();  // shutdown has given up on this task: its end is told already
+  }
+  if (asked && asked->serial_key) core_.release_serial(*asked->serial_key);
 }
 
-// Pushes a frame for `task`, unless it must not start: then says how it ends.
-std::optional<task_state> runner::begin(frame& here, queued_task& task, time_point now) {
-  const lock_guard lock{mutex_};
-  // relaxed: the cancel step sets it and then locks mutex_, so later starts see it (I2).
-  if (core_.cancelling().load(std::memory_order_relaxed)) return task_state::cancelled;
-  if (task.stop_token.stop_requested()) return task_state::cancelled;
-  if (now >= std::min(task.deadline, task.start_by)) return task_state::expired;
-  here.completion = std::move(task.completion);
-  here.of_class = task.of_class;
-  here.below = std::exchange(top_, &here);
-  ++depth_;
-  doing_.store(activity::running, std::memory_order_relaxed);  // relaxed: for people to read
+// How the task ends if it must not start.
+std::optional<task_state> runner::verdict_on(const task_extras* asked, const std::stop_token& stop,
+                                             time_point now) const noexcept {
+  if ((core_.control() & pool_core::cancels) != 0) return task_state::cancelled;
+  if (stop.stop_requested()) return task_state::cancelled;
+  if (asked != nullptr && now >= std::min(asked->deadline, asked->start_by)) {
+    return task_state::expired;
+  }
   return std::nullopt;
 }
 
-// Pops the frame. Returns whether the task is still this thread's to end.
-bool runner::end(frame& here) noexcept {
+void runner::push(frame& here) noexcept {
+  here.below = top_.load(std::memory_order_relaxed);
+  // release: abandon() reads the frame.
+  top_.store(&here, std::memory_order_release);
+  light_barrier();  // before the look at control(): I2
+}
+
+// Returns whether the task is still this thread's to end.
+bool runner::pop(frame& here) noexcept {
+  top_.store(here.below, std::memory_order_release);
+  light_barrier();  // before the look at control(): I1
+  if ((core_.control() & pool_core::abandons) == 0) return true;
   const lock_guard lock{mutex_};
-  top_ = here.below;
-  --depth_;
-  if (top_ == nullptr) doing_.store(activity::idle, std::memory_order_relaxed);
   return !here.abandoned;
 }
 
-void runner::count(task_state state, class_record* of_class) noexcept {
+void runner::end(millpool::completion* target, class_record* of_class, task_state state,
+                 std::exception_ptr error, duration waited, duration ran) noexcept {
   cells_.ended[static_cast<std::size_t>(state)].add();
   if (of_class != nullptr) of_class->count(state);
+  core_.report_end(of_class, state, waited, ran);
+  if (target != nullptr) {
+    if (error) target->fail(std::move(error));
+    target->complete(state);
+  } else if (error) {
+    core_.report_unhandled(std::move(error), of_class);
+  }
+  settled();
 }
 
-void runner::deliver(frame& here, task_state state, std::exception_ptr error) noexcept {
-  if (here.completion) {
-    if (error) here.completion->fail(std::move(error));
-    here.completion->complete(state);
-  } else if (error) {
-    core_.report_unhandled(std::move(error), here.of_class);
+// Tasks of less than a microsecond are measured one in sixteen: reading the clock would cost more
+// than they do.
+void runner::measure(time_point submitted, duration waited, duration ran) noexcept {
+  constexpr duration is_short = std::chrono::microseconds{1};
+  constexpr std::uint32_t many = 64;
+  const std::uint64_t stands_for = stamp::stands_for(submitted);
+  cells_.wait.record(waited, stands_for);
+  cells_.run.record(ran, stands_for);
+  if (ran > is_short) {
+    short_tasks_ = 0;
+    core_.sample(false);
+  } else if (++short_tasks_ == many) {
+    short_tasks_ = 0;
+    core_.sample(true);
   }
 }
 
-bool runner::run_here(queued_task& task) {
-  if (nested_here_ == nesting_max || !core_.acquire_serial(task)) return core_.put_off(task);
-  cells_.accepted.add();
+void runner::settled() noexcept {
+  cells_.settled.add();
+  if (role_ == role::worker) return;  // looks when it has nothing more to do: worker::next()
+  light_barrier();                    // see pool_core::wait_idle()
+  if ((core_.control() & pool_core::awaited) != 0) core_.look_whether_quiet();
+}
+
+bool runner::run_here(queued_task& task, unsigned lane) {
+  const time_point submitted = core_.stamp_now();
+  if (nested_here_ == nesting_max || !core_.acquire_serial(task)) {
+    return core_.put_off(task, lane, submitted);
+  }
+  if (!core_.channel().pass_by()) {
+    if (task.extras() != nullptr && task.extras()->serial_key) {
+      core_.release_serial(*task.extras()->serial_key);
+    }
+    return false;
+  }
   ++nested_here_;
-  run(std::move(task));
+  run(std::move(task), submitted);
   if (nested_here_ == nesting_max) {
     // Depth first, once too much was put off: so a wide tree of tasks needs little memory. But not
     // for ever, as tasks that each submit the next would have it: the channel is to have its turn.
     for (std::size_t turns = nesting_max; turns > 0; --turns) {
       auto deeper = core_.take_put_off_surplus();
       if (!deeper) break;
-      run(std::move(*deeper));
+      run(std::move(deeper->task), deeper->submitted);
     }
   }
   --nested_here_;
@@ -146,20 +208,33 @@ bool runner::run_here(queued_task& task) {
 }
 
 bool runner::run_one_waiting() noexcept {
-  if (depth_ >= helping_max) return false;
-  std::optional<queued_task> task = core_.take_put_off();
-  if (!task) {
-    if (auto next = core_.channel().try_pop()) task = std::move(*next);
+  if (unsettled_ >= helping_max) return false;
+  std::optional<waiting_task> next = take_kept(nullptr);
+  if (!next) next = core_.take_put_off();
+  if (!next) {
+    if (auto taken = core_.channel().try_take()) {
+      next = waiting_task{std::move(taken->value), taken->when.came};
+    }
   }
-  if (!task) return false;
-  run(std::move(*task));
+  if (!next) {
+    core_.kept().any_of(0, [&](own_tasks& each) { return (next = each.steal()).has_value(); });
+  }
+  if (!next) return false;
+  run(std::move(next->task), next->submitted);
   return true;
 }
 
+bool runner::keep(queued_task&, unsigned, const admission&) noexcept { return false; }
+std::optional<waiting_task> runner::take_kept(const void*) noexcept { return std::nullopt; }
+bool runner::fork(const task_kind&, millpool::completion&) noexcept { return false; }
+bool runner::take_back(const millpool::completion&) noexcept { return false; }
+
 bool runner::run_waiting(const void* owner) noexcept {
-  if (depth_ < helping_max && !core_.paused()) {
-    if (auto task = core_.take_owned_by(owner)) {
-      run(std::move(*task));
+  if (unsettled_ < helping_max && !core_.paused()) {
+    auto next = take_kept(owner);
+    if (!next) next = core_.take_owned_by(owner);
+    if (next) {
+      run(std::move(next->task), next->submitted);
       return true;
     }
   }
@@ -168,8 +243,8 @@ bool runner::run_waiting(const void* owner) noexcept {
 
 void runner::block() noexcept {
   if (block_depth_++ == 0) {
-    doing_.store(activity::blocked, std::memory_order_relaxed);  // relaxed: for people to read
-    if (role_ == role::worker) core_.worker_blocks();            // a guest takes no worker's place
+    blocks_.store(true, std::memory_order_relaxed);    // relaxed: for people to read
+    if (role_ == role::worker) core_.worker_blocks();  // a guest takes no worker's place
   }
   if (outer_host_ != nullptr) outer_host_->block();
 }
@@ -178,21 +253,36 @@ void runner::unblock() noexcept {
   if (outer_host_ != nullptr) outer_host_->unblock();
   if (--block_depth_ > 0) return;
   if (role_ == role::worker) core_.worker_unblocks();
-  // It may not have been in a task: continuations wait, too. relaxed: for people to read.
-  doing_.store(depth_ > 0 ? activity::running : activity::idle, std::memory_order_relaxed);
+  blocks_.store(false, std::memory_order_relaxed);  // relaxed: for people to read
+}
+
+std::size_t runner::depth() const noexcept {
+  std::size_t frames = 0;
+  for (const frame* at = top_.load(std::memory_order_relaxed); at != nullptr; at = at->below) {
+    ++frames;
+  }
+  return frames;
 }
 
 void runner::abandon(std::vector<orphan>& into) {
   const lock_guard lock{mutex_};
-  for (frame* at = top_; at != nullptr; at = at->below) {
+  // acquire: the frames. None of them goes while mutex_ is held: its thread sees the bit (I1).
+  for (frame* at = top_.load(std::memory_order_acquire); at != nullptr; at = at->below) {
     if (std::exchange(at->abandoned, true)) continue;
-    into.push_back({std::move(at->completion), at->of_class});
+    completion_ref<millpool::completion> told;
+    if (at->completion != nullptr) {
+      at->completion->add_reference();  // the task, which still runs, keeps its own
+      told = completion_ref<millpool::completion>{at->completion};
+    }
+    into.push_back({std::move(told), at->of_class});
   }
 }
 
 bool runner::leave_behind() {
-  const lock_guard lock{mutex_};
-  left_behind_ = top_ != nullptr && top_->abandoned;
+  if ((core_.control() & pool_core::abandons) == 0) return false;
+  const lock_guard lock{mutex_};  // as in abandon()
+  const frame* const top = top_.load(std::memory_order_acquire);
+  left_behind_ = top != nullptr && top->abandoned;
   return left_behind_;
 }
 

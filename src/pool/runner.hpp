@@ -20,12 +20,14 @@
 namespace millpool {
 
 class pool_core;
+struct admission;
 
 /// What one runner counts. Written by its thread alone, read by stats() at any time.
 struct task_cells {
-  counter accepted;  ///< tasks that it accepted and ran without the channel
+  counter accepted;  ///< tasks that it kept for itself, and forked halves that it took
+  counter settled;   ///< tasks whose end was counted and told
   std::array<counter, task_state_count> ended;
-  histogram wait;
+  histogram wait;  ///< of the tasks whose stamp is exact; so is the next
   histogram run;
 };
 
@@ -35,13 +37,17 @@ struct task_cells {
 /// Frames  a task may run inside another on the same thread: when a wait runs the awaited task
 ///         here, or when a worker submits to its own full pool. Each has a frame; they form a
 ///         stack.
+/// The protocol by which a task starts and ends without a lock
+///   this thread             1. pushes or pops the frame  2. light_barrier()  3. reads control()
+///   cancel(), abandon()     1. sets its bit in control() 2. heavy_barrier()  3. abandon() reads top_
 /// Invariants
 ///   I1  a task that runs has a frame here. It ends when its frame is popped by this thread, or
-///       when abandon() marks the frame: under mutex_, so exactly one of them ends it (promise P1).
-///   I2  a frame is pushed under mutex_ only while the pool does not cancel: so once the cancel
-///       step has locked every runner's mutex_, no task starts (promise P4).
-/// Thread safety  its own thread, but for abandon(), leave_behind(), await_starts() and the readers
-///                of cells and activity.
+///       when abandon() marks the frame. Either abandon() sees the pop, or this thread sees its bit
+///       and then decides under mutex_: so exactly one of them ends it (promise P1).
+///   I2  a thread that has not seen the bit of the cancel step had pushed its frame before the
+///       step's barrier: after it no task starts (promise P4).
+/// Thread safety  its own thread, but for abandon(), leave_behind() and the readers of cells and
+///                activity.
 class runner : public thread_host {
  public:
   enum class activity : std::uint8_t { idle, running, blocked };
@@ -60,24 +66,37 @@ class runner : public thread_host {
   void resign() noexcept;
 
   /// Starts `task` and sees it to its end, or ends it unstarted: cancelled or expired.
-  void run(queued_task&& task) noexcept;
+  /// \param  submitted  a stamp.
+  void run(queued_task&& task, time_point submitted) noexcept;
 
   /// Runs a task that found no room in the channel. Never waits for room. Tasks that do this in one
   /// another nest to a fixed depth; beyond it they are put off: see pool_core::put_off().
   /// \return false if the pool was closed meanwhile; `task` is then as it was.
-  [[nodiscard]] bool run_here(queued_task& task);
+  [[nodiscard]] bool run_here(queued_task& task, unsigned lane);
 
   /// Runs a task that waits, what was put off first. \return false if nothing waits, or if too many
   /// tasks run on this thread already, one inside the other.
   bool run_one_waiting() noexcept;
+
+  /// Takes a task that this thread keeps: the newest, if `owner` is null, else the newest of those
+  /// that report to it.
+  [[nodiscard]] virtual std::optional<waiting_task> take_kept(const void* owner) noexcept;
+
+  /// Keeps `task` for this thread, where others can steal it. \return false if it does not: `task`
+  /// is then as it was.
+  [[nodiscard]] virtual bool keep(queued_task& task, unsigned lane, const admission& how) noexcept;
+
+  /// The two steps of join().
+  [[nodiscard]] virtual bool fork(const task_kind& kind, millpool::completion& half) noexcept;
+  [[nodiscard]] virtual bool take_back(const millpool::completion& half) noexcept;
 
   // thread_host
   bool run_waiting(const void* owner) noexcept override;
   void block() noexcept override;
   void unblock() noexcept override;
 
-  /// How many tasks run on this thread, one inside the other. Own thread only.
-  [[nodiscard]] std::size_t depth() const noexcept { return depth_; }
+  /// How many tasks run on this thread, one inside the other. Own thread only. O(that).
+  [[nodiscard]] std::size_t depth() const noexcept;
 
   /// The same, plus those whose end this thread is telling: their continuations run here, and they
   /// cannot settle before these return. Own thread only.
@@ -95,12 +114,11 @@ class runner : public thread_host {
   /// is to call no hook. Any thread.
   [[nodiscard]] bool leave_behind();
 
-  /// Returns when no task is just being started. Any thread.
-  void await_starts() const { const lock_guard lock{mutex_}; }
-
   /// Any thread. What this reads is old when it returns.
   [[nodiscard]] activity doing() const noexcept {
-    return doing_.load(std::memory_order_relaxed);  // relaxed: for people to read
+    // relaxed: for people to read.
+    if (blocks_.load(std::memory_order_relaxed)) return activity::blocked;
+    return top_.load(std::memory_order_relaxed) != nullptr ? activity::running : activity::idle;
   }
   [[nodiscard]] const task_cells& cells() const noexcept { return cells_; }
 
@@ -108,6 +126,9 @@ class runner : public thread_host {
   bool shutting_down = false;
 
  protected:
+  /// A task was accepted and is not in the channel.
+  void count_accepted() noexcept { cells_.accepted.add(); }
+
   /// What leave_behind() returned.
   [[nodiscard]] bool is_left_behind() const;
 
@@ -115,29 +136,35 @@ class runner : public thread_host {
 
  private:
   struct frame {
-    frame* below = nullptr;
-    completion_ref<millpool::completion> completion;
-    class_record* of_class = nullptr;
-    bool abandoned = false;
+    frame* below;
+    millpool::completion* completion;  // not counted: the task's reference is the runner's
+    class_record* of_class;
+    bool abandoned = false;  // guarded by mutex_
   };
 
-  void run_to_its_end(queued_task&& taken) noexcept;
-  [[nodiscard]] std::optional<task_state> begin(frame& here, queued_task& task, time_point now);
-  [[nodiscard]] bool end(frame& here) noexcept;
-  void count(task_state state, class_record* of_class) noexcept;
-  void deliver(frame& here, task_state state, std::exception_ptr error) noexcept;
+  void run_while_blocked(queued_task&& task, time_point submitted) noexcept;
+  void run_to_its_end(queued_task&& task, time_point submitted) noexcept;
+  [[nodiscard]] std::optional<task_state> verdict_on(const task_extras* asked,
+                                                     const std::stop_token& stop,
+                                                     time_point now) const noexcept;
+  void push(frame& here) noexcept;
+  [[nodiscard]] bool pop(frame& here) noexcept;
+  void end(millpool::completion* target, class_record* of_class, task_state state,
+           std::exception_ptr error, duration waited, duration ran) noexcept;
+  void measure(time_point submitted, duration waited, duration ran) noexcept;
+  void settled() noexcept;
 
   const role role_;
   runner* outer_ = nullptr;  // the thread's runner before install()
   thread_host* outer_host_ = nullptr;
-  task_cells cells_;
-  atomic<activity> doing_{activity::idle};
-  std::size_t depth_ = 0;
   std::size_t unsettled_ = 0;
-  std::size_t block_depth_ = 0;  // calls of block() without their unblock()
-  std::size_t nested_here_ = 0;  // how deep run_here() has nested
+  std::size_t block_depth_ = 0;      // calls of block() without their unblock()
+  std::size_t nested_here_ = 0;      // how deep run_here() has nested
+  std::uint32_t short_tasks_ = 0;    // measured in a row
+  atomic<frame*> top_{nullptr};      // written by this thread alone
+  atomic<bool> blocks_{false};       // the same
+  task_cells cells_;
   mutable mutex mutex_;
-  frame* top_ = nullptr;      // guarded by mutex_
   bool left_behind_ = false;  // guarded by mutex_
 };
 

@@ -2,6 +2,7 @@
 #include "millpool/pool/shutdown.hpp"
 
 #include "millpool/base/assert.hpp"
+#include "millpool/sync/asymmetric_barrier.hpp"
 #include "src/pool/pool_core.hpp"
 
 #include <ostream>
@@ -10,7 +11,8 @@ namespace millpool {
 
 void pool_core::close() noexcept {
   if (forked()) return;  // the parent's pool is none of ours, and its locks may be held
-  put_off_.close();      // I3
+  control_.fetch_or(closes);
+  put_off_.close();  // I3
   channel_.close();
   idle_.wake_all();  // idle workers end, if the channel is empty
 }
@@ -26,16 +28,19 @@ bool pool_core::cancel(duration limit) {
   close();
   if (forked()) return false;
   cancelling_.store(true);
-  for (queued_task& task : take_all_waiting()) {
-    end_outside(std::move(task), task_state::cancelled);
+  control_.fetch_or(cancels);
+  heavy_barrier();  // I2: no task starts from here on
+  for (auto& [task, when] : take_all_waiting()) {
+    end_outside(std::move(task), when.came, task_state::cancelled);
   }
-  crew_.for_each_runner([](const runner& each) { each.await_starts(); });  // I2: none from here on
   resume_for_good();  // a paused worker is to see the end
   return wait_idle(deadline_after(options_.time->now(), limit));
 }
 
 std::size_t pool_core::abandon() {
   if (cancel(duration::zero()) || forked()) return 0;
+  control_.fetch_or(abandons);
+  heavy_barrier();  // runner I1: from here on no frame goes without its mutex
   std::vector<runner::orphan> orphans;
   const runner* const self = runner::of(*this);
   crew_.for_each_runner([&](runner& each) {
@@ -45,8 +50,8 @@ std::size_t pool_core::abandon() {
   for (runner::orphan& each : orphans) {
     count_outside(task_state::abandoned, each.of_class);
     report_end(each.of_class, task_state::abandoned, {}, {});
-    if (each.completion) each.completion->complete(task_state::abandoned);
-    settle();
+    if (completion* const told = each.completion.release()) told->complete(task_state::abandoned);
+    settle_outside();
   }
   // What is left is on its way out: its callable has returned, or its submission is being refused.
   static_cast<void>(wait_idle(no_deadline));

@@ -1,24 +1,49 @@
 // One worker's life. Next stop: idle.hpp, for when it sleeps.
 #include "src/pool/worker.hpp"
 
+#include "millpool/sync/asymmetric_barrier.hpp"
+#include "millpool/sync/spin.hpp"
 #include "src/pool/pool_core.hpp"
 
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <new>
 #include <pthread.h>
 #include <utility>
 
 namespace millpool {
+namespace {
+
+// For so long a task may wait behind one that is longer than those before it, while a worker sleeps.
+constexpr duration a_doze = std::chrono::milliseconds{1};
+
+// So many short tasks at once are worth a worker of their own.
+constexpr std::size_t batch_of_one = 32;
+constexpr std::size_t largest_batch = 127;
+
+}  // namespace
 
 worker::worker(pool_core& core, std::size_t index)
     : runner{core, role::worker},
       index_{index},
-      name_{core.options().name + '/' + std::to_string(index)} {}
+      name_{core.options().name + '/' + std::to_string(index)},
+      kept_{core.kept().of(index)},
+      // Where a full channel is not simply waited for, it is the channel that must be full.
+      keeps_own_{core.options().when_full == full_policy::block ||
+                 core.options().when_full == full_policy::block_for ||
+                 core.options().when_full == full_policy::caller_runs} {}
 
 void worker::main(std::shared_ptr<pool_core> core) noexcept {
   pthread_setname_np(pthread_self(), name_.substr(0, 15).c_str());
   install();
   const worker_info info{core->options().name, name_, index_};
   if (core->options().on_worker_start) core->options().on_worker_start(info);
-  while (std::optional<queued_task> task = next()) run(std::move(*task));
+  while (std::optional<waiting_task> next_one = next()) {
+    run(std::move(next_one->task), next_one->submitted);
+  }
+  kept_ = nullptr;  // nobody would run what the hook submits
+  give_places_back();
   // What the hook refers to may be gone before a worker that was left behind.
   if (core->options().on_worker_stop && !is_left_behind()) core->options().on_worker_stop(info);
   resign();
@@ -27,46 +52,282 @@ void worker::main(std::shared_ptr<pool_core> core) noexcept {
 }
 
 // The next task, waiting for one; nothing when this worker is to end.
-std::optional<queued_task> worker::next() {
+std::optional<waiting_task> worker::next() {
   for (;;) {
-    if (core_.workers().leave_if_surplus(*this)) return std::nullopt;
-    if (!core_.paused()) {
-      // In turn, so that neither what was put off nor what is in the channel starves the other.
-      put_off_first_ = !put_off_first_;
-      if (put_off_first_) {
-        if (auto task = core_.take_put_off()) return task;
-      }
-      auto taken = core_.channel().try_take();
-      if (taken) {
-        if (taken->left > 0) core_.wake_for_work();  // idle.hpp: one wake may stand for many tasks
-        return std::move(taken->value);
-      }
-      if (auto task = core_.take_put_off()) return task;
-      // pool_core I3. What was put off and is held back by a pause is not the end yet.
-      if (taken.error() == queue_status::closed && !core_.any_put_off()) return std::nullopt;
+    // Before it takes: what a submitter left to this search is then seen, at the latest by the
+    // count of what is left.
+    stop_searching();
+    light_barrier();  // see pool_core::wait_idle(): what it last did is settled before the look
+    if ((core_.control() & pool_core::awaited) != 0 && (kept_ == nullptr || kept_->empty())) {
+      core_.look_whether_quiet();
     }
-    if (!sleep()) return std::nullopt;
+    if ((kept_ == nullptr || kept_->empty()) && core_.workers().leave_if_surplus(*this)) {
+      return std::nullopt;
+    }
+    if (std::exchange(is_surplus_, false) && kept_->empty() && core_.others_are_awake()) {
+      if (!sleep(true)) return std::nullopt;
+      continue;
+    }
+    if (!core_.paused()) {
+      bool ended = false;
+      if (auto task = take(ended)) return task;
+      if (ended) return std::nullopt;
+    }
+    last_batch_ = 0;
+    if (!searching_ && !core_.others_are_awake()) searching_ = core_.idle().start_search();
+    const auto something = [this] {
+      return core_.channel().can_take() || core_.kept().any_visible();
+    };
+    if (searching_ && !core_.paused() && spin_until(something)) continue;
+    if (!sleep(false)) return std::nullopt;
   }
 }
 
+// \param  ended  set if there will be nothing any more.
+std::optional<waiting_task> worker::take(bool& ended) {
+  // Now and then somebody else's turn comes first: else tasks that submit tasks would keep this
+  // worker to themselves. What came from the channel is older than what is there.
+  constexpr std::uint32_t own_turns = 61;
+  if (!keeps_submitted_ || ++turn_ % own_turns != 0) {
+    if (auto task = take_next_kept()) return task;
+  }
+  // In turn, so that neither what was put off nor what is in the channel starves the other.
+  put_off_first_ = !put_off_first_;
+  if (put_off_first_) {
+    if (auto task = core_.take_put_off()) return found(std::move(*task), true);
+  }
+  if (auto task = take_from_channel(ended)) return task;
+  if (auto task = core_.take_put_off()) return found(std::move(*task), true);
+  if (auto task = take_next_kept()) return task;
+  if (auto task = steal()) return found(std::move(*task), true);
+  // pool_core I3. What was put off and is held back by a pause is not the end yet.
+  ended = ended && !core_.any_put_off();
+  return std::nullopt;
+}
+
+// What this worker keeps, unless something of a higher priority waits in the channel.
+std::optional<waiting_task> worker::take_next_kept() noexcept {
+  if (kept_ == nullptr) return std::nullopt;
+  const std::uint32_t higher = (1U << kept_->lane()) - 1;
+  if ((core_.channel().ready_lanes() & higher) != 0) return std::nullopt;
+  auto task = kept_->pop();
+  if (!task) keeps_submitted_ = false;
+  // pop() passes a light_barrier(): who sets `pauses` and passes a heavy one sees to it that
+  // nothing is taken after.
+  if (task && core_.paused()) {
+    static_cast<void>(kept_->push(task->task, task->submitted));
+    return std::nullopt;
+  }
+  return task;
+}
+
+// With others, where tasks are so short that taking them one by one would cost more than they do.
+std::optional<waiting_task> worker::take_from_channel(bool& ended) {
+  pace();
+  std::size_t none = 0;
+  const bool keeps_nothing = kept_ != nullptr && kept_->empty();
+  std::size_t& held = keeps_nothing ? held_ : none;
+  const std::size_t more = keeps_nothing ? batch_max() : 0;
+  std::array<own_tasks::entry, largest_batch> batch;  // not initialised, on purpose
+  std::size_t count = 0;
+  auto taken = core_.channel().try_take(more, held, [&](queued_task&& task, const arrival& when) {
+    batch[count++] = {task.release(), when.came};
+  });
+  if (!taken) {
+    last_batch_ = 0;
+    ended = taken.error() == queue_status::closed;
+    return std::nullopt;
+  }
+  last_batch_ = 1 + count;
+  is_surplus_ = more > 0 && last_batch_ < batch_of_one && taken->left == 0;
+  if (count > 0) kept_->set_lane(static_cast<unsigned>(taken->when.lane));
+  while (count > 0) {  // the last first: this worker runs them in their order
+    --count;
+    static_cast<void>(kept_->push(batch[count]));
+  }
+  return found({std::move(taken->value), taken->when.came}, taken->left > 0);
+}
+
+// How many more tasks than one to take at once. Their places in the channel stay taken until the
+// next time, so that the capacity bounds them, too (P7): all workers' together are half of it.
+std::size_t worker::batch_max() noexcept {
+  const pool_options& options = core_.options();
+  if (!core_.tasks_are_short() || options.queue_capacity < pool_core::worth_a_batch) return 0;
+  try {
+    kept_->allocate();
+  } catch (const std::bad_alloc&) {
+    return 0;
+  }
+  return std::min(largest_batch, options.queue_capacity / 2 / std::max<std::size_t>(1, core_.workers().live()));
+}
+
+// A worker that takes every short task as soon as it comes takes the channel's cache lines from the
+// submitter each time. So it lets a batch come together, as a network card does.
+void worker::pace() noexcept {
+  constexpr std::size_t enough = 64;
+  constexpr int turns = 30;  // some 1.5 microseconds
+  if (last_batch_ == 0 || last_batch_ >= enough || !core_.tasks_are_short()) return;
+  if (core_.options().queue_capacity < pool_core::worth_a_batch) return;
+  for (int i = 0; i < turns; ++i) {
+    cpu_relax();
+    cpu_relax();
+  }
+}
+
+std::optional<waiting_task> worker::steal() noexcept {
+  std::optional<waiting_task> task;
+  core_.kept().any_of(index_, [&](own_tasks& victim) {
+    return &victim != kept_ && (task = victim.steal()).has_value();
+  });
+  return task;
+}
+
+waiting_task worker::found(waiting_task task, bool more) {
+  // What was kept somewhere while this one searched was left to it.
+  if (std::exchange(has_searched_, false)) more = more || core_.kept().any_visible();
+  // One wake may stand for many tasks. Short ones are worth another worker only if they pile up,
+  // which submitters see to, or if one is longer than it seemed, which a dozing worker sees to.
+  if (more && !(core_.tasks_are_short() && core_.idle().anybody_dozes())) core_.wake_for_work();
+  return task;
+}
+
+bool worker::keep(queued_task& task, unsigned lane, const admission& how) noexcept {
+  if (kept_ == nullptr || !keeps_own_ || how.kind != admission::wait::by_policy) return false;
+  const task_extras* const asked = task.extras();
+  if (asked != nullptr && (asked->serial_key || asked->fair_key)) return false;
+  const std::size_t size = kept_->size();
+  if (size > 0 && kept_->lane() != lane) return false;
+  // Beside other priorities it is the channel that knows whose turn it is, and who has aged.
+  if ((core_.channel().ready_lanes() & ~(1U << lane)) != 0) return false;
+  if (size >= places_ && !reserve_places()) return false;
+  if ((core_.control() & pool_core::closes) != 0) return false;
+  if (size == 0) kept_->set_lane(lane);
+  keeps_submitted_ = true;
+  count_accepted();  // pool_core I1
+  static_cast<void>(kept_->push(task, core_.stamp_kept()));
+  light_barrier();
+  if ((core_.control() & pool_core::cancels) != 0) [[unlikely]] {
+    // The cancel step may have been here already.
+    if (auto back = kept_->pop()) core_.end_outside(std::move(back->task), back->submitted,
+                                                    task_state::cancelled);
+    return true;
+  }
+  core_.wake_for_work();
+  return true;
+}
+
+// Places in the channel for what this worker keeps, so that both together stay within the capacity
+// (P7). Small channels have none to spare.
+bool worker::reserve_places() noexcept {
+  constexpr std::size_t worth_it = 16;
+  if (places_ > 0) return false;
+  const std::size_t wanted = std::min(own_tasks::capacity, core_.options().queue_capacity / 4);
+  if (wanted < worth_it) return false;
+  try {
+    kept_->allocate();
+  } catch (const std::bad_alloc&) {
+    return false;
+  }
+  places_ = core_.channel().reserve(wanted);
+  return kept_->size() < places_;
+}
+
+void worker::give_places_back() noexcept {
+  if (kept_ != nullptr && !kept_->empty()) return;  // held back by a pause
+  const std::size_t places = std::exchange(places_, 0) + std::exchange(held_, 0);
+  if (places > 0) core_.channel().give_back(places);
+}
+
+bool worker::fork(const task_kind& kind, completion& half) noexcept {
+  if (kept_ == nullptr || !keeps_own_) return false;
+  if (kept_->size() >= places_ && !reserve_places()) return false;
+  queued_task task{kind, std::bit_cast<std::uint64_t>(&half), 0};
+  static_cast<void>(kept_->push(task, time_point{}));
+  keeps_submitted_ = true;
+  if (!core_.idle().wake_one()) core_.wake_for_work();
+  return true;
+}
+
+// What lies above it was submitted since, and is not waited for here.
+bool worker::take_back(const completion& half) noexcept {
+  auto back = take_kept(half.owner());
+  if (back) static_cast<void>(back->task.release());
+  return back.has_value();
+}
+
+// Those above that do not report to `owner` go back in their order.
+std::optional<waiting_task> worker::take_kept(const void* owner) noexcept {
+  if (kept_ == nullptr) return std::nullopt;
+  auto newest = kept_->pop();
+  if (!newest || owner == nullptr || newest->task.owner() == owner) return newest;
+  return take_kept_below(std::move(newest), owner);
+}
+
+// Apart, for the size of its frame.
+[[gnu::noinline]] std::optional<waiting_task> worker::take_kept_below(
+    std::optional<waiting_task> newest, const void* owner) noexcept {
+  std::array<std::optional<waiting_task>, own_tasks::capacity> others;
+  std::size_t count = 0;
+  while (newest && newest->task.owner() != owner) {
+    others[count++] = std::move(newest);
+    newest = kept_->pop();
+  }
+  while (count > 0) {
+    waiting_task& back = *others[--count];
+    static_cast<void>(kept_->push(back.task, back.submitted));
+  }
+  return newest;
+}
+
+void worker::stop_searching() noexcept {
+  if (!std::exchange(searching_, false)) return;
+  core_.idle().stop_search();
+  has_searched_ = true;
+}
+
 // Returns whether to look for work again; false: idle for too long, and not needed.
-bool worker::sleep() {
+// \param  lazily  leave to another worker that is awake what comes just now.
+bool worker::sleep(bool lazily) {
   idle_workers& idle = core_.idle();
-  idle.enter(*this);
-  if (core_.work_visible() || core_.workers().has_surplus()) {
-    if (!idle.leave(*this)) bed.park();  // a waker popped us: its token is ours to take
+  give_places_back();
+  const bool shortly = core_.others_are_awake();
+  const std::size_t asleep = idle.enter(*this, std::exchange(searching_, false), shortly);
+  heavy_barrier();  // idle.hpp: before the look
+  // The last one that is awake looks in any case.
+  const bool looks = !lazily || asleep >= core_.workers().live();
+  if ((looks && core_.work_visible()) || core_.workers().has_surplus()) {
+    if (!idle.leave(*this)) wake_up();
     return true;
   }
   const clock& time = *core_.options().time;
+  if (shortly) {
+    // By the steady clock, whatever the pool's: it is not the user's time.
+    if (bed.park_until(steady(), deadline_after(steady().now(), a_doze))) {
+      searching_ = true;
+    } else if (!idle.leave(*this)) {
+      wake_up();
+    }
+    return true;
+  }
   const time_point until = core_.workers().above_minimum()
                                ? deadline_after(time.now(), core_.options().keep_alive)
                                : no_deadline;
-  if (bed.park_until(time, until)) return true;
-  if (!idle.leave(*this)) {
-    bed.park();  // woken at the last moment: there is work
+  if (bed.park_until(time, until)) {
+    searching_ = true;  // by the waker
     return true;
   }
+  if (!idle.leave(*this)) {
+    wake_up();
+    return true;
+  }
+  if (kept_ != nullptr && !kept_->empty()) return true;  // held back by a pause
   return !core_.workers().leave_if_idle(*this);
+}
+
+// A waker popped us: its token is ours to take, and it counts us as searching.
+void worker::wake_up() noexcept {
+  bed.park();
+  searching_ = true;
 }
 
 }  // namespace millpool

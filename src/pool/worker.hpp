@@ -3,9 +3,11 @@
 
 #include "millpool/pool/task.hpp"
 #include "millpool/sync/parker.hpp"
+#include "src/pool/own_tasks.hpp"
 #include "src/pool/runner.hpp"
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
@@ -28,18 +30,47 @@ class worker final : public runner {
   [[nodiscard]] std::size_t index() const noexcept { return index_; }
   [[nodiscard]] const std::string& name() const noexcept { return name_; }
 
+  [[nodiscard]] bool keep(queued_task& task, unsigned lane, const admission& how) noexcept override;
+  [[nodiscard]] std::optional<waiting_task> take_kept(const void* owner) noexcept override;
+  [[nodiscard]] bool fork(const task_kind& kind, completion& half) noexcept override;
+  [[nodiscard]] bool take_back(const completion& half) noexcept override;
+
   std::thread thread;            // crew's alone
   atomic<bool> finished{false};  // main() is over but for its return
   parker bed;
-  worker* idle_below = nullptr;  // guarded by idle_workers' mutex
+  worker* idle_below = nullptr;  // guarded by idle_workers' mutex, as is the next
+  bool dozes = false;
 
  private:
-  [[nodiscard]] std::optional<queued_task> next();
-  [[nodiscard]] bool sleep();
+  [[nodiscard]] std::optional<waiting_task> next();
+  [[nodiscard]] std::optional<waiting_task> take(bool& ended);
+  [[nodiscard]] std::optional<waiting_task> take_next_kept() noexcept;
+  [[nodiscard]] std::optional<waiting_task> take_from_channel(bool& ended);
+  [[nodiscard]] std::optional<waiting_task> take_kept_below(std::optional<waiting_task> newest,
+                                                            const void* owner) noexcept;
+  [[nodiscard]] std::optional<waiting_task> steal() noexcept;
+  [[nodiscard]] bool reserve_places() noexcept;
+  void give_places_back() noexcept;
+  void pace() noexcept;
+  [[nodiscard]] std::size_t batch_max() noexcept;
+  [[nodiscard]] waiting_task found(waiting_task task, bool more);
+  void stop_searching() noexcept;
+  [[nodiscard]] bool sleep(bool lazily);
+  void wake_up() noexcept;
 
   std::size_t index_;
   std::string name_;
-  bool put_off_first_ = false;  // own thread only
+  bool put_off_first_ = false;  // own thread only, as the next
+  bool searching_ = false;      // counted so by idle_workers
+  bool has_searched_ = false;   // since the last task
+  own_tasks* kept_ = nullptr;   // null: keeps nothing
+  const bool keeps_own_;        // what its tasks submit, too
+  std::size_t held_ = 0;        // places in the channel of what it took from there in its last batch
+  std::size_t places_ = 0;      // reserved in the channel, for what its tasks submit
+  bool keeps_submitted_ = false;  // some of what it keeps, its tasks have submitted
+  std::uint32_t turn_ = 0;
+  bool is_surplus_ = false;     // short tasks come too slowly for two
+  std::size_t last_batch_ = 0;  // how many it took from the channel at once; 0 after a search
 };
 
 }  // namespace millpool

@@ -3,6 +3,7 @@
 #include "millpool/base/assert.hpp"
 #include "millpool/base/cpu.hpp"
 #include "src/pool/pool_core.hpp"
+#include "src/pool/visit.hpp"
 
 #include <algorithm>
 #include <stdexcept>
@@ -48,6 +49,10 @@ pool_options checked(pool_options options) {
   return options;
 }
 
+const task_class_options no_wishes;
+const std::stop_token never_stops;
+const atomic<bool> never{false};
+
 }  // namespace
 
 std::string_view to_string(full_policy policy) noexcept {
@@ -80,26 +85,48 @@ worker_pool::~worker_pool() {
     core_->keep_for_ever();
   } else {
     core_->shutdown(core_->options().at_destruction, true);
+    await_visitors(*core_);
   }
 }
 
-std::expected<void, submit_errc> worker_pool::accept(unique_closure<void(task_context&)>&& body,
-                                                     completion_ref<completion> target,
-                                                     const task_options& options,
+worker_pool::wishes worker_pool::asked_for(const task_options& options) const {
+  class_record* const of_class = options.task_class.record_;
+  const task_class_options& defaults = of_class != nullptr ? of_class->options : no_wishes;
+  const unsigned lane = options.priority.value_or(defaults.priority);
+  if (lane >= lane_count) {
+    throw std::invalid_argument{"task_options.priority: 0 (the highest) to 7, is " +
+                                std::to_string(lane)};
+  }
+  const std::optional<duration> start_by = options.start_by ? options.start_by : defaults.start_by;
+  const std::optional<duration> timeout = options.timeout ? options.timeout : defaults.timeout;
+  if (of_class == nullptr && !start_by && !timeout && !options.deadline && !options.serial_key &&
+      !options.fair_key && options.attempt == 1 && !options.stop_token.stop_possible()) {
+    return {lane, nullptr};
+  }
+  task_extras_ptr extras{::new (allocate_block(sizeof(task_extras))) task_extras{
+      .stop_token = options.stop_token,
+      .of_class = of_class,
+      .deadline = options.deadline.value_or(no_deadline),
+      .timeout = timeout.value_or(duration::max()),
+      .attempt = options.attempt,
+      .serial_key = options.serial_key,
+      .fair_key = options.fair_key}};
+  if (start_by) extras->start_by = deadline_after(clock().now(), *start_by);
+  return {lane, std::move(extras)};
+}
+
+std::expected<void, submit_errc> worker_pool::accept(queued_task&& task, unsigned lane,
                                                      const admission& how) {
-  // A task may end, and its pool be destroyed because of that, before the call that submitted it
-  // has returned.
-  const std::shared_ptr<pool_core> core = core_;
-  queued_task task{.body = std::move(body), .completion = std::move(target)};
-  core->fill_in(task, options);
-  return core->accept(task, how);
+  return core_->accept(task, lane, how);
 }
 
 std::size_t worker_pool::accept_bulk(pool_core& core, std::vector<queued_task>& tasks,
-                                     const task_options& options) {
-  for (queued_task& task : tasks) core.fill_in(task, options);
-  return core.accept_bulk(tasks, {});
+                                     unsigned lane) {
+  return core.accept_bulk(tasks, lane);
 }
+
+bool worker_pool::fork(const task_kind& kind, completion& half) { return core_->fork(kind, half); }
+bool worker_pool::take_back(const completion& half) noexcept { return core_->take_back(half); }
 
 task_class worker_pool::add_class(task_class_options options) {
   return core_->add_class(std::move(options));
@@ -135,29 +162,29 @@ bool worker_pool::is_own_thread() const noexcept { return runner::of(*core_) != 
 // ----------------------------------------------------------------------------------
 
 void purged_task::operator()() {
-  MILLPOOL_ASSERT(task_.body, "a purged task runs once");
-  static const atomic<bool> never{false};
-  task_context context{task_.stop_token, never, steady(), no_deadline, task_.attempt};
-  auto body = std::move(task_.body);
-  const auto target = std::move(task_.completion);
-  if (!target) return body(context);
+  MILLPOOL_ASSERT(task_, "a purged task runs once");
+  completion* const target = task_.target();
+  const task_extras_ptr asked{task_.extras()};
+  const std::stop_token* const of_target = target != nullptr ? target->stop_token() : nullptr;
+  const std::stop_token& stop = asked                  ? asked->stop_token
+                                : of_target != nullptr ? *of_target
+                                                       : never_stops;
+  task_context context{stop, never, steady(), no_deadline, asked ? asked->attempt : 1};
+  if (target == nullptr) return std::move(task_).run(context);
   task_state state = task_state::succeeded;
   try {
-    body(context);
+    std::move(task_).run(context);
   } catch (const task_stopped&) {
     state = task_state::cancelled;
   } catch (...) {
     target->fail(std::current_exception());
     state = task_state::failed;
   }
-  body.reset();
   target->complete(state);
 }
 
 purged_task::~purged_task() {
-  if (!task_.body) return;
-  task_.body.reset();
-  if (task_.completion) task_.completion->complete(task_state::discarded);
+  if (task_) std::move(task_).end(task_state::discarded);
 }
 
 }  // namespace millpool

@@ -4,6 +4,11 @@
 
 namespace millpool {
 
+group_state::group_state(bool cancel_on_error)
+    : cancel_on_error_{cancel_on_error}, token_{stop_.get_token()} {
+  stop_token_ = &token_;
+}
+
 void group_state::enter() {
   const lock_guard lock{mutex_};
   ++inside_;
@@ -28,7 +33,10 @@ void group_state::fail(std::exception_ptr error) noexcept {
   if (cancel_on_error_) cancel();
 }
 
-void group_state::complete(task_state) noexcept { leave(); }
+void group_state::complete(task_state) noexcept {
+  leave();
+  release_reference();
+}
 
 void group_state::refused(submit_errc why) noexcept {
   fail(std::make_exception_ptr(submit_error{why}));
@@ -45,7 +53,7 @@ void group_state::cancel() noexcept {
 
 std::stop_token group_state::stop_token() const {
   const lock_guard lock{mutex_};
-  return stop_.get_token();
+  return token_;
 }
 
 std::exception_ptr group_state::wait() noexcept {
@@ -56,6 +64,9 @@ std::exception_ptr group_state::wait() noexcept {
     lock.unlock();
     while (host != nullptr && host->run_waiting(owner())) {
     }
+    lock.lock();
+    if (inside_ == 0 || (host != nullptr && submitted_ != seen)) continue;
+    lock.unlock();
     {
       const blocking_region blocked;
       lock.lock();
@@ -66,7 +77,10 @@ std::exception_ptr group_state::wait() noexcept {
     }
     lock.lock();
   }
-  if (stop_.stop_requested()) stop_ = std::stop_source{};  // the next tasks start afresh
+  if (stop_.stop_requested()) {  // the next tasks start afresh
+    stop_ = std::stop_source{};
+    token_ = stop_.get_token();
+  }
   return std::exchange(first_error_, nullptr);
 }
 

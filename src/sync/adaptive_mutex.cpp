@@ -1,6 +1,7 @@
 #include "millpool/sync/adaptive_mutex.hpp"
 
 #include "millpool/sync/futex.hpp"
+#include "millpool/sync/spin.hpp"
 
 #include <sched.h>
 #include <unistd.h>
@@ -22,13 +23,8 @@ unsigned count_looks() noexcept {
   return known && CPU_COUNT(&allowed) == 1 ? 0 : looks_max;
 }
 
-void pause() noexcept {
-#if defined(__x86_64__) || defined(__i386__)
-  __builtin_ia32_pause();
-#elif defined(__aarch64__)
-  __asm__ volatile("yield");
-#endif
-}
+// Not a local of spin(): a forked child might find it for ever half made.
+const unsigned looks = count_looks();
 
 }  // namespace
 
@@ -42,9 +38,8 @@ void adaptive_mutex::lock_contended() noexcept {
 
 // Returns whether it took the lock.
 bool adaptive_mutex::spin() noexcept {
-  static const unsigned looks = count_looks();
   for (unsigned i = 0; i < looks; ++i) {
-    for (unsigned k = 0; k < pauses_a_look; ++k) pause();
+    for (unsigned k = 0; k < pauses_a_look; ++k) cpu_relax();
     // relaxed: a look, which leaves the owner its cache line; try_lock() takes the edge.
     if (word_.load(std::memory_order_relaxed) == free && try_lock()) return true;
   }

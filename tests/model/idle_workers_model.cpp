@@ -1,5 +1,6 @@
 // Does a worker ever sleep while a task waits (promise P6)?
 #include "millpool/channel/task_channel.hpp"
+#include "millpool/sync/asymmetric_barrier.hpp"
 #include "src/pool/idle.hpp"
 #include "src/pool/pool_core.hpp"
 #include "src/pool/worker.hpp"
@@ -8,6 +9,7 @@
 #include <gtest/gtest.h>
 
 #include <memory>
+#include <utility>
 
 namespace millpool {
 namespace {
@@ -39,11 +41,14 @@ struct bulk_of_two {
       return;
     }
     worker& self = which == 1 ? first : second;
+    bool searching = false;
     for (;;) {
+      if (std::exchange(searching, false)) idle.stop_search();
       const auto taken = channel.try_take();
       if (!taken && taken.error() == queue_status::closed) return;
       if (!taken) {
-        sleep(self);
+        searching = idle.start_search();
+        searching = sleep(self, searching);
         continue;
       }
       if (taken->left > 0 && wrong != slip::takes_one_and_wakes_nobody) idle.wake_one();
@@ -57,15 +62,16 @@ struct bulk_of_two {
   }
   void end() { check(met.load() == 2, "both tasks ran"); }
 
-  // As worker::sleep(), for a worker that is not above the minimum.
-  void sleep(worker& self) {
+  // As worker::sleep(), for a worker that is not above the minimum. Returns whether it searches.
+  bool sleep(worker& self, bool searching) {
     const bool seen_before = wrong == slip::looks_before_it_enters && work_visible();
-    idle.enter(self);
+    idle.enter(self, searching, false);
+    heavy_barrier();
     if (wrong == slip::looks_before_it_enters ? seen_before : work_visible()) {
-      if (!idle.leave(self)) self.bed.park();
-    } else {
-      self.bed.park();
+      if (idle.leave(self)) return false;
     }
+    self.bed.park();
+    return true;
   }
   bool work_visible() { return channel.size() > 0 || channel.is_closed(); }
 

@@ -23,7 +23,7 @@ struct wait_and_attach {
   void thread(unsigned which) {
     if (which == 0) {
       value = 1;
-      word.publish();
+      (void)word.publish();
       check(word.is_ready(), "what was published stays so");
     } else if (which == 1) {
       check(word.wait(this, steady(), no_deadline), "a wait without a limit ends with the result");
@@ -51,7 +51,7 @@ struct a_wait_with_a_limit {
   void thread(unsigned which) {
     if (which == 0) {
       value = 1;
-      word.publish();
+      (void)word.publish();
     } else if (which == 1) {
       check(word.wait(this, time, no_deadline), "the patient one gets the result");
       check(value == 1, "who has waited sees the result");
@@ -78,7 +78,10 @@ struct counted_state final : completion {
   explicit counted_state(int* deaths) : deaths_{deaths} {}
   ~counted_state() override { ++*deaths_; }
   void fail(std::exception_ptr) noexcept override {}
-  void complete(task_state) noexcept override { word.publish(); }
+  void complete(task_state) noexcept override {
+    (void)word.publish();
+    release_reference();
+  }
   publication word;
   int* deaths_;
 };
@@ -89,7 +92,7 @@ struct shared_by_three {
   void thread(unsigned which) {
     completion_ref<counted_state> mine = std::move(held[which]);
     if (which == 0) {
-      mine->complete(task_state::succeeded);
+      mine.release()->complete(task_state::succeeded);
     } else if (which == 1) {
       mine->word.wait(this, steady(), no_deadline);
     } else {

@@ -27,7 +27,7 @@ struct promise {
   template <class F>
   void run(F f) {
     state->keep_result_of(f);
-    state->complete(task_state::succeeded);
+    state.release()->complete(task_state::succeeded);
   }
 };
 
@@ -113,7 +113,7 @@ TEST(Future, WaitsNoLongerThanItIsTold) {
   std::jthread mover{[&] { time.advance(1h); }};
   EXPECT_FALSE(late.wait_until(until));
   EXPECT_GE(time.now(), until);
-  state->complete(task_state::cancelled);
+  state.release()->complete(task_state::cancelled);
   EXPECT_TRUE(late.wait_for(0ns));
 }
 

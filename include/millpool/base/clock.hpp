@@ -30,6 +30,9 @@ class clock {
 
   [[nodiscard]] virtual time_point now() const noexcept = 0;
 
+  /// now(), or a little earlier: what is cheap to read, for who can do with a few milliseconds.
+  [[nodiscard]] virtual time_point coarse_now() const noexcept { return now(); }
+
   /// The steady time until which a thread that waits for `deadline` may sleep before it reads now()
   /// again. A clock that runs with steady time answers `deadline` itself.
   [[nodiscard]] virtual time_point look_again(time_point deadline) const noexcept = 0;

@@ -120,9 +120,9 @@ class priority_lanes {
   std::optional<T> take_next(const clock& time, arrival* told = nullptr);
 
   /// Takes up to `count` of the values that the next calls of take_next() would take, as long as
-  /// they are in `lane` and have no key: keep(T&&, const arrival&).
+  /// they are in `lane` and have no key: keep(T&&, const arrival&). \return how many.
   template <class Keep>
-  void take_more(std::size_t at_lane, std::size_t count, Keep keep);
+  std::size_t take_more(std::size_t at_lane, std::size_t count, Keep keep);
 
   /// Takes the value that came first, of all lanes, for good: its key is not held for it. Of two
   /// that came at the same time, the one in the lower lane.
@@ -390,15 +390,16 @@ std::optional<T> priority_lanes<T>::take_next(const clock& time, arrival* told) 
 
 template <class T>
 template <class Keep>
-void priority_lanes<T>::take_more(std::size_t at_lane, std::size_t count, Keep keep) {
+std::size_t priority_lanes<T>::take_more(std::size_t at_lane, std::size_t count, Keep keep) {
   // Where a lower lane may become old enough to be served, each take is to decide anew.
-  if (!any_ready() || highest() != at_lane || lowest() != at_lane) return;
+  if (!any_ready() || highest() != at_lane || lowest() != at_lane) return 0;
   lane_ring<T>& from = lanes_[at_lane].ring;
   count = std::min(count, from.size());
   for (std::size_t i = 0; i < count; ++i) {
     const arrival when{from.came(), at_lane};
     keep(take_ring_first(at_lane, nullptr), when);
   }
+  return count;
 }
 
 template <class T>

@@ -63,7 +63,9 @@ class task_channel {
   }
 
   /// Never waits. \return success, full or closed; unless success, `value` is left as it was.
-  [[nodiscard]] queue_status try_push(T&& value, const placement& where);
+  /// \param  waiting  set to how many values wait after a success, if not null.
+  [[nodiscard]] queue_status try_push(T&& value, const placement& where,
+                                      std::size_t* waiting = nullptr);
 
   /// Waits while the channel is full, until `deadline` or until `stop` is requested.
   /// \return success, closed or timeout; unless success, `value` is left as it was.
@@ -101,13 +103,17 @@ class task_channel {
   };
   /// try_pop(), for a consumer that wakes others as long as something is left.
   [[nodiscard]] std::expected<taken, queue_status> try_take() {
-    return try_take(0, [](T&&, const arrival&) {});
+    std::size_t held = 0;
+    return try_take(0, held, [](T&&, const arrival&) {});
   }
 
   /// The same, and takes up to `more_max` of those that are next as well, as long as they are of
   /// the same lane and have no key: keep(T&&, const arrival&) is called for each, under the lock.
+  /// \param  held  places that the caller holds, as from reserve(), and gives back; then the places
+  ///               of the values that it keeps.
   template <class Keep>
-  [[nodiscard]] std::expected<taken, queue_status> try_take(std::size_t more_max, Keep keep);
+  [[nodiscard]] std::expected<taken, queue_status> try_take(std::size_t more_max,
+                                                            std::size_t& held, Keep keep);
 
   /// Never waits. Takes the newest value for which `wanted(const T&)` holds and that has no serial
   /// key: those keep their order. O(size).
@@ -151,6 +157,11 @@ class task_channel {
     return at_its_end();
   }
 
+  /// Keeps up to `count` places free for who asks, until give_back(): they count as taken, and so
+  /// the capacity bounds what lies elsewhere for want of a lock. \return how many it got.
+  [[nodiscard]] std::size_t reserve(std::size_t count) noexcept;
+  void give_back(std::size_t count) noexcept;
+
   /// Ends input: pushes fail from here on, and everybody who waits is woken. Idempotent.
   void close() noexcept;
   [[nodiscard]] bool is_closed() const;
@@ -164,10 +175,24 @@ class task_channel {
     std::size_t capacity;
     std::array<std::size_t, lane_count> depth;  ///< by lane, in values
     std::size_t waiting;                        ///< the sum of depth
-    std::uint64_t pushed;                       ///< values ever put in
+    std::uint64_t pushed;                       ///< values ever put in, or passed by
     std::optional<time_point> oldest;           ///< when the oldest waiting value came
   };
   [[nodiscard]] snapshot look() const;
+
+  /// Counts a value that passes by the channel, as if it were pushed and taken at once, whatever the
+  /// capacity. \return false if the channel is closed.
+  [[nodiscard]] bool pass_by() noexcept {
+    const lock_guard lock{mutex_};
+    if (!closed_) ++passed_by_;
+    return !closed_;
+  }
+
+  /// How many values were ever put in, or passed by.
+  [[nodiscard]] std::uint64_t pushed() const {
+    const lock_guard lock{mutex_};
+    return lanes_.pushed() + passed_by_;
+  }
 
   /// The number of waiting values, at some moment of the call. Exact, and old when you read it.
   [[nodiscard]] std::size_t size() const;
@@ -179,7 +204,10 @@ class task_channel {
     return capacity;
   }
   // The functions below expect mutex_ to be held.
-  [[nodiscard]] bool full() const noexcept { return lanes_.size() >= capacity_; }
+  [[nodiscard]] std::size_t room() const noexcept {
+    return capacity_ - std::min(capacity_, lanes_.size() + reserved_);
+  }
+  [[nodiscard]] bool full() const noexcept { return room() == 0; }
   [[nodiscard]] bool nothing_to_take() const noexcept { return paused_ || !lanes_.any_ready(); }
   [[nodiscard]] bool at_its_end() const noexcept { return closed_ && lanes_.empty(); }
   void put(T&& value, const placement& where);
@@ -196,6 +224,8 @@ class task_channel {
   condition_variable not_empty_;
   condition_variable not_full_;
   std::size_t capacity_;       // guarded by mutex_, as is all that follows
+  std::uint64_t passed_by_ = 0;
+  std::size_t reserved_ = 0;   // places
   std::size_t producers_ = 0;  // that wait for not_full_
   std::size_t lookers_ = 0;    // producers in look_for_room()
   std::size_t consumers_ = 0;  // that wait for not_empty_
@@ -228,18 +258,19 @@ void task_channel<T>::made_room() noexcept {
   show();
   // relaxed: who sees it locks and looks again.
   if (lookers_ > 0) {
-    room_.store(capacity_ - std::min(capacity_, lanes_.size()), std::memory_order_relaxed);
+    room_.store(room(), std::memory_order_relaxed);
   }
   if (producers_ > 0 && !full()) not_full_.notify_one();
   if (consumers_ > 0 && at_its_end()) not_empty_.notify_all();
 }
 
 template <class T>
-queue_status task_channel<T>::try_push(T&& value, const placement& where) {
+queue_status task_channel<T>::try_push(T&& value, const placement& where, std::size_t* waiting) {
   const lock_guard lock{mutex_};
   if (closed_) return queue_status::closed;
   if (full()) return queue_status::full;
   put(std::move(value), where);
+  if (waiting != nullptr) *waiting = lanes_.size();
   return queue_status::success;
 }
 
@@ -290,8 +321,7 @@ template <class PlacementOf>
 std::size_t task_channel<T>::push_bulk(std::span<T> values, PlacementOf placement_of) {
   const lock_guard lock{mutex_};
   if (closed_) return 0;
-  const std::size_t room = capacity_ - std::min(capacity_, lanes_.size());
-  const std::size_t count = std::min(room, values.size());
+  const std::size_t count = std::min(room(), values.size());
   // Before any is moved: all or none, where all go into one lane and have no fair key.
   if (count > 0) lanes_.reserve(count, placement_of(std::as_const(values[0])));
   for (std::size_t i = 0; i < count; ++i)
@@ -338,13 +368,19 @@ std::optional<T> task_channel<T>::pop() {
 template <class T>
 template <class Keep>
 std::expected<typename task_channel<T>::taken, queue_status> task_channel<T>::try_take(
-    std::size_t more_max, Keep keep) {
+    std::size_t more_max, std::size_t& held, Keep keep) {
   const lock_guard lock{mutex_};
+  reserved_ -= held;
+  held = 0;
   if (at_its_end()) return std::unexpected{queue_status::closed};
-  if (nothing_to_take()) return std::unexpected{queue_status::empty};
+  if (nothing_to_take()) {
+    made_room();
+    return std::unexpected{queue_status::empty};
+  }
   arrival when;
   std::optional<T> next = lanes_.take_next(time_, &when);
-  if (next && more_max > 0) lanes_.take_more(when.lane, more_max, keep);
+  if (next && more_max > 0) held = lanes_.take_more(when.lane, more_max, keep);
+  reserved_ += held;
   made_room();
   if (!next) return std::unexpected{queue_status::empty};
   return taken{std::move(*next), when, lanes_.ready()};
@@ -408,6 +444,21 @@ bool task_channel<T>::release(std::uint64_t key, task_channel* other) {
 }
 
 template <class T>
+std::size_t task_channel<T>::reserve(std::size_t count) noexcept {
+  const lock_guard lock{mutex_};
+  const std::size_t got = closed_ ? 0 : std::min(count, room());
+  reserved_ += got;
+  return got;
+}
+
+template <class T>
+void task_channel<T>::give_back(std::size_t count) noexcept {
+  const lock_guard lock{mutex_};
+  reserved_ -= count;
+  if (producers_ > 0 && !full()) not_full_.notify_all();
+}
+
+template <class T>
 void task_channel<T>::close() noexcept {
   const lock_guard lock{mutex_};
   closed_ = true;
@@ -437,7 +488,7 @@ std::size_t task_channel<T>::capacity() const {
 template <class T>
 typename task_channel<T>::snapshot task_channel<T>::look() const {
   const lock_guard lock{mutex_};
-  snapshot now{capacity_, {}, lanes_.size(), lanes_.pushed(), lanes_.oldest()};
+  snapshot now{capacity_, {}, lanes_.size(), lanes_.pushed() + passed_by_, lanes_.oldest()};
   for (std::size_t lane = 0; lane < lane_count; ++lane) now.depth[lane] = lanes_.size(lane);
   return now;
 }

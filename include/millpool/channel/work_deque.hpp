@@ -70,6 +70,11 @@ class work_deque {
   work_deque& operator=(const work_deque&) = delete;
   ~work_deque() = default;
 
+  /// Owner only. Makes the slots, so that no push() throws. \throws std::bad_alloc.
+  void allocate() {
+    if (slots_ == nullptr) slots_ = std::make_unique_for_overwrite<slot[]>(capacity());
+  }
+
   /// Owner only. \return false: it is full.
   /// \throws std::bad_alloc at the first push; the deque is as it was.
   [[nodiscard]] bool push(const T& entry) {
@@ -181,7 +186,7 @@ class work_deque {
 
   // For a push that has come to its limit. Returns false if the deque is full.
   [[gnu::noinline]] bool make_room(number bottom) {
-    if (slots_ == nullptr) slots_ = std::make_unique_for_overwrite<slot[]>(capacity());
+    allocate();
     // acquire: E2.
     limit_ = top_.load(std::memory_order_acquire) + static_cast<number>(capacity());  // I2
     return bottom < limit_;

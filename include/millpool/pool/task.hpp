@@ -1,15 +1,21 @@
 // Layer 3 · pool: a task on its way from submit to its result. Next stop: channel/task_channel.hpp.
 #pragma once
 
+#include "millpool/base/block_cache.hpp"
 #include "millpool/base/clock.hpp"
-#include "millpool/base/unique_closure.hpp"
-#include "millpool/channel/priority_lanes.hpp"
 #include "millpool/pool/task_options.hpp"
 #include "millpool/result/completion.hpp"
 
+#include <array>
+#include <bit>
 #include <concepts>
+#include <cstddef>
 #include <cstdint>
+#include <cstring>
+#include <memory>
+#include <new>
 #include <optional>
+#include <stop_token>
 #include <type_traits>
 #include <utility>
 
@@ -38,69 +44,335 @@ template <submittable F>
 using task_result =
     decltype(detail::call_task(std::declval<std::decay_t<F>&>(), std::declval<task_context&>()));
 
-/// A task between its acceptance and its end: what to call, where to report, and until when.
-///
-/// State                                           where it lies
-///   waiting --begin--> running --end--> ended     waiting: in the channel
-///                                                 running: on a worker's stack
-///   waiting ----------------end--> ended          cancelled, expired or discarded before its start
-/// Invariants
-///   I1  it ends exactly once (promise P1); whoever took it out of the channel sees to that.
-///   I2  body is destroyed before completion is told (promise P2).
-struct queued_task {
-  unique_closure<void(task_context&)> body{};
-  completion_ref<millpool::completion> completion{};  ///< null for post()
+/// What few tasks ask for, in a block of its own.
+struct task_extras {
   std::stop_token stop_token{};
   class_record* of_class = nullptr;
-  time_point submitted{};
   /// Not started by then: expired. A running task is told to stop.
   time_point deadline = no_deadline;
   time_point start_by = no_deadline;  ///< not started by then: expired
   duration timeout = duration::max();
   unsigned attempt = 1;
-  unsigned lane = default_priority;
   std::optional<std::uint64_t> serial_key{};  ///< held from where it is taken to its end
   std::optional<std::uint64_t> fair_key{};
 
-  [[nodiscard]] placement where() const noexcept { return {lane, serial_key, fair_key}; }
+  struct give_back {
+    void operator()(task_extras* block) const noexcept {
+      std::destroy_at(block);
+      deallocate_block(block, sizeof(task_extras));
+    }
+  };
+};
+using task_extras_ptr = std::unique_ptr<task_extras, task_extras::give_back>;
+
+/// How to treat the two words of a task: one constant for each type of closure.
+struct task_kind {
+  /// Calls the closure, and destroys it whatever happens. The result goes where it belongs.
+  void (*run)(std::uint64_t a, std::uint64_t b, task_context& context);
+  /// Destroys the closure without a call.
+  void (*drop)(std::uint64_t a, std::uint64_t b) noexcept;
+  /// Where the task reports, or null: posted. Valid before and after run() and drop().
+  completion* (*target)(std::uint64_t a, std::uint64_t b) noexcept;
+  bool has_extras;      ///< b is a task_extras*, or 0
+  bool is_forked_half;  ///< see join(): it counts as a task only once somebody else takes it
+};
+
+/// A task between its acceptance and its end: three words.
+///
+///   closure                                        a                    b
+///   up to 16 bytes, trivially copyable, posted     its bytes            its bytes
+///   up to 8 bytes, of a task_group                 its bytes            the completion*
+///   else, in a block of its own                    the block            the extras, or 0
+///   with a result: in one block with the result    the block            the extras, or 0
+///
+/// So a small task costs no allocation, and moving one is three words and no call.
+/// State                                           where it lies
+///   waiting --begin--> running --end--> ended     waiting: in the channel, or a worker's deque
+///                                                 running: on a worker's stack
+///   waiting ----------------end--> ended          cancelled, expired or discarded before its start
+/// Invariants
+///   I1  it ends exactly once (promise P1); whoever took it out of the channel sees to that.
+///   I2  the closure is destroyed before the completion is told (promise P2).
+class queued_task {
+ public:
+  /// No task.
+  queued_task() noexcept = default;
+  queued_task(const task_kind& kind, std::uint64_t a, std::uint64_t b) noexcept
+      : kind_{&kind}, a_{a}, b_{b} {}
+  queued_task(queued_task&& other) noexcept
+      : kind_{std::exchange(other.kind_, nullptr)}, a_{other.a_}, b_{other.b_} {}
+  queued_task& operator=(queued_task&& other) noexcept {
+    queued_task{std::move(other)}.swap(*this);
+    return *this;
+  }
+  /// A task that was never accepted: its completion, if any, is not told.
+  ~queued_task() {
+    if (kind_ == nullptr) return;
+    completion* const told = target();
+    const task_extras_ptr gone{extras()};
+    kind_->drop(a_, b_);
+    if (told != nullptr) told->release_reference();
+  }
+
+  [[nodiscard]] explicit operator bool() const noexcept { return kind_ != nullptr; }
+
+  [[nodiscard]] completion* target() const noexcept {
+    return kind_->target != nullptr ? kind_->target(a_, b_) : nullptr;
+  }
+  [[nodiscard]] task_extras* extras() const noexcept {
+    return kind_->has_extras ? std::bit_cast<task_extras*>(b_) : nullptr;
+  }
+  [[nodiscard]] class_record* of_class() const noexcept {
+    const task_extras* const asked = extras();
+    return asked != nullptr ? asked->of_class : nullptr;
+  }
+
+  [[nodiscard]] bool is_forked_half() const noexcept { return kind_->is_forked_half; }
 
   /// The tag by which a waiter finds its own tasks in the channel.
   [[nodiscard]] const void* owner() const noexcept {
-    return completion ? completion->owner() : nullptr;
+    const completion* const told = target();
+    return told != nullptr ? told->owner() : nullptr;
   }
+
+  /// Calls the closure, and destroys it. The completion is then the caller's to tell, and the
+  /// extras are the caller's to give back: read both before. So for drop(), which does not call.
+  void run(task_context& context) && { std::exchange(kind_, nullptr)->run(a_, b_, context); }
+  void drop() && noexcept { std::exchange(kind_, nullptr)->drop(a_, b_); }
+
+  /// Ends it without a call (I2).
+  void end(task_state state) && noexcept {
+    completion* const told = target();
+    const task_extras_ptr gone{extras()};
+    std::exchange(kind_, nullptr)->drop(a_, b_);
+    if (told != nullptr) told->complete(state);
+  }
+
+  /// The words, for a container that keeps words. Afterwards there is no task here.
+  struct words {
+    std::uint64_t kind;
+    std::uint64_t a;
+    std::uint64_t b;
+  };
+  [[nodiscard]] words release() noexcept {
+    return {std::bit_cast<std::uint64_t>(std::exchange(kind_, nullptr)), a_, b_};
+  }
+  [[nodiscard]] static queued_task adopt(const words& from) noexcept {
+    return {*std::bit_cast<const task_kind*>(from.kind), from.a, from.b};
+  }
+
+ private:
+  void swap(queued_task& other) noexcept {
+    std::swap(kind_, other.kind_);
+    std::swap(a_, other.a_);
+    std::swap(b_, other.b_);
+  }
+
+  const task_kind* kind_ = nullptr;
+  std::uint64_t a_ = 0;
+  std::uint64_t b_ = 0;
 };
 
 namespace detail {
 
-/// A body that only runs: what f returns is dropped.
-template <submittable F>
-auto plain_body(F&& f) {
-  return [f = std::forward<F>(f)](task_context& context) mutable {
-    static_cast<void>(call_task(f, context));
-  };
+/// Memory for a T: a block, or what operator new gives where T is aligned more strictly.
+template <class T>
+[[nodiscard]] void* allocate_for() {
+  if constexpr (alignof(T) > __STDCPP_DEFAULT_NEW_ALIGNMENT__) {
+    return ::operator new(sizeof(T), std::align_val_t{alignof(T)});
+  } else {
+    return allocate_block(sizeof(T));
+  }
+}
+template <class T>
+void deallocate_for(void* memory) noexcept {
+  if constexpr (alignof(T) > __STDCPP_DEFAULT_NEW_ALIGNMENT__) {
+    ::operator delete(memory, sizeof(T), std::align_val_t{alignof(T)});
+  } else {
+    deallocate_block(memory, sizeof(T));
+  }
 }
 
-/// A body that keeps what f returns in `slot`.
-template <submittable F, class T>
-auto keeping_body(F&& f, completion_ref<result_slot<T>> slot) {
-  return [f = std::forward<F>(f), slot = std::move(slot)](task_context& context) mutable {
-    auto bound = [&]() -> decltype(auto) { return call_task(f, context); };
-    slot->keep_result_of(bound);
-  };
+/// Makes a T there. \throws what its constructor throws; std::bad_alloc.
+template <class T, class... Args>
+[[nodiscard]] T* make_in_block(Args&&... args) {
+  void* const memory = allocate_for<T>();
+  try {
+    return ::new (memory) T(std::forward<Args>(args)...);
+  } catch (...) {
+    deallocate_for<T>(memory);
+    throw;
+  }
 }
+
+template <class F, std::size_t bytes>
+inline constexpr bool fits_words = sizeof(F) <= bytes && alignof(F) <= alignof(std::uint64_t) &&
+    std::is_trivially_copyable_v<F> && std::is_trivially_destructible_v<F>;
+
+/// A closure in a task's words.
+template <class F, std::size_t count>
+struct worded {
+  static std::array<std::uint64_t, count> words_of(const F& f) noexcept {
+    std::array<std::uint64_t, count> words{};
+    if constexpr (!std::is_empty_v<F>) std::memcpy(words.data(), std::addressof(f), sizeof(F));
+    return words;
+  }
+  static void call(const std::array<std::uint64_t, count>& words, task_context& context) {
+    alignas(F) std::byte bytes[sizeof(F)];
+    if constexpr (!std::is_empty_v<F>) std::memcpy(bytes, words.data(), sizeof(F));
+    static_cast<void>(call_task(*std::launder(reinterpret_cast<F*>(bytes)), context));
+  }
+};
+
+template <class F>
+inline constexpr task_kind posted_in_words{
+    [](std::uint64_t a, std::uint64_t b, task_context& context) {
+      worded<F, 2>::call({a, b}, context);
+    },
+    [](std::uint64_t, std::uint64_t) noexcept {}, nullptr, false, false};
+
+template <class F>
+inline constexpr task_kind grouped_in_words{
+    [](std::uint64_t a, std::uint64_t, task_context& context) { worded<F, 1>::call({a}, context); },
+    [](std::uint64_t, std::uint64_t) noexcept {},
+    [](std::uint64_t, std::uint64_t b) noexcept { return std::bit_cast<completion*>(b); }, false,
+    false};
+
+/// A closure in a block, and where the task reports.
+template <class F>
+struct boxed_task {
+  template <class G>
+  boxed_task(G&& from, completion* reports_to) : f(std::forward<G>(from)), target{reports_to} {}
+
+  F f;
+  completion* target;
+
+  struct give_back {
+    void operator()(boxed_task* block) const noexcept {
+      std::destroy_at(block);
+      deallocate_for<boxed_task>(block);
+    }
+  };
+  using ptr = std::unique_ptr<boxed_task, give_back>;
+
+  static boxed_task* at(std::uint64_t a) noexcept { return std::bit_cast<boxed_task*>(a); }
+};
+
+template <class F>
+inline constexpr task_kind in_a_box{
+    [](std::uint64_t a, std::uint64_t, task_context& context) {
+      const typename boxed_task<F>::ptr box{boxed_task<F>::at(a)};
+      static_cast<void>(call_task(box->f, context));
+    },
+    [](std::uint64_t a, std::uint64_t) noexcept {
+      const typename boxed_task<F>::ptr box{boxed_task<F>::at(a)};
+    },
+    [](std::uint64_t a, std::uint64_t) noexcept { return boxed_task<F>::at(a)->target; }, true,
+    false};
+
+/// A closure in one block with the place of its result: a result_state or a landing.
+template <class Target, class F>
+class task_with_result final : public Target {
+ public:
+  template <class G, class... Args>
+  explicit task_with_result(G&& f, Args&&... args)
+      : Target{std::forward<Args>(args)...}, f_(std::forward<G>(f)) {}
+  ~task_with_result() {}  // f_ is gone by then: run() or drop() came first
+
+  static task_with_result* at(std::uint64_t a) noexcept {
+    return std::bit_cast<task_with_result*>(a);
+  }
+
+  void run(task_context& context) {
+    const destroy_closure at_the_end{*this};
+    auto bound = [&]() -> decltype(auto) { return call_task(f_, context); };
+    this->keep_result_of(bound);
+  }
+  void drop() noexcept { std::destroy_at(&f_); }
+
+ private:
+  struct destroy_closure {
+    task_with_result& of;
+    ~destroy_closure() { of.drop(); }
+  };
+
+  void destroy() noexcept override {
+    std::destroy_at(this);
+    deallocate_for<task_with_result>(this);
+  }
+
+  union {
+    F f_;
+  };
+};
+
+template <class Target, class F>
+inline constexpr task_kind with_result{
+    [](std::uint64_t a, std::uint64_t, task_context& context) {
+      task_with_result<Target, F>::at(a)->run(context);
+    },
+    [](std::uint64_t a, std::uint64_t) noexcept { task_with_result<Target, F>::at(a)->drop(); },
+    [](std::uint64_t a, std::uint64_t) noexcept -> completion* {
+      return task_with_result<Target, F>::at(a);
+    },
+    true, false};
 
 }  // namespace detail
+
+/// A posted task. An lvalue is copied, an rvalue moved. \throws what that throws; std::bad_alloc.
+/// \param  target  where it reports, or null. It gets the reference.
+template <submittable F>
+queued_task make_task(F&& f, task_extras_ptr extras, completion_ref<completion> target = {}) {
+  using held = std::decay_t<F>;
+  if constexpr (detail::fits_words<held, 16>) {
+    if (!extras && !target) {
+      const auto words = detail::worded<held, 2>::words_of(f);
+      return {detail::posted_in_words<held>, words[0], words[1]};
+    }
+  }
+  if constexpr (detail::fits_words<held, 8>) {
+    if (!extras) {
+      return {detail::grouped_in_words<held>, detail::worded<held, 1>::words_of(f)[0],
+              std::bit_cast<std::uint64_t>(target.release())};
+    }
+  }
+  auto* const box =
+      detail::make_in_block<detail::boxed_task<held>>(std::forward<F>(f), target.get());
+  static_cast<void>(target.release());
+  return {detail::in_a_box<held>, std::bit_cast<std::uint64_t>(box),
+          std::bit_cast<std::uint64_t>(extras.release())};
+}
+
+/// A task with a result, and the place where its result will lie: a Target made of `args`, which
+/// count the task's reference.
+template <class Target, submittable F, class... Args>
+std::pair<queued_task, Target*> make_task_with_result(F&& f, task_extras_ptr extras,
+                                                      Args&&... args) {
+  using held = std::decay_t<F>;
+  auto* const made = detail::make_in_block<detail::task_with_result<Target, held>>(
+      std::forward<F>(f), std::forward<Args>(args)...);
+  return {queued_task{detail::with_result<Target, held>, std::bit_cast<std::uint64_t>(made),
+                      std::bit_cast<std::uint64_t>(extras.release())},
+          made};
+}
+
+/// A task that was taken, and when it was submitted.
+struct waiting_task {
+  queued_task task;
+  time_point submitted;
+};
 
 /// A task that purge() took out of its pool. Its pool has counted it as discarded; what becomes of
 /// its future is now up to the holder: run it, or destroy it, and the future ends as discarded.
 class purged_task {
  public:
-  explicit purged_task(queued_task&& task) noexcept : task_{std::move(task)} {}
+  purged_task(queued_task&& task, unsigned priority) noexcept
+      : task_{std::move(task)}, priority_{priority} {}
   purged_task(purged_task&&) noexcept = default;
   purged_task& operator=(purged_task&&) = delete;
   ~purged_task();
 
-  [[nodiscard]] unsigned priority() const noexcept { return task_.lane; }
+  [[nodiscard]] unsigned priority() const noexcept { return priority_; }
 
   /// Runs the task here. REQUIRES: it has not run. Its deadline no longer counts.
   /// \throws what the task throws, if it was posted; a submitted one keeps it in its future.
@@ -108,6 +380,7 @@ class purged_task {
 
  private:
   queued_task task_;
+  unsigned priority_;
 };
 
 }  // namespace millpool

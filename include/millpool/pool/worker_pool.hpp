@@ -57,7 +57,9 @@ struct admission {
 /// Thread safety  every member may be called concurrently, also by the pool's own tasks; the
 ///                constructor and destructor as usual, but threads blocked in a submission when the
 ///                pool is destroyed come back with `closed`, and a task may destroy its own pool.
-/// Allocation     none a task once the pool is warm, for closures of up to 40 bytes.
+/// Allocation     none a task once the process is warm, for closures of up to 64 bytes: those of up
+///                to 16 that can be copied byte by byte travel as they are, others and results in
+///                blocks that are used again.
 /// fork()         a child's submissions are refused as `forked`; its copy of the pool does nothing.
 class worker_pool {
  public:
@@ -77,11 +79,11 @@ class worker_pool {
   /// counted in stats() in any case.
   template <submittable F>
   std::expected<void, submit_errc> post(F&& f) {
-    return post(task_options{}, std::forward<F>(f));
+    return accept(make_task(std::forward<F>(f), {}), default_priority, {});
   }
   template <submittable F>
   std::expected<void, submit_errc> post(const task_options& options, F&& f) {
-    return accept(detail::plain_body(std::forward<F>(f)), {}, options, {});
+    return launch({}, options, std::forward<F>(f));
   }
   template <submittable F>
   std::expected<void, submit_errc> post(task_class cls, F&& f) {
@@ -95,8 +97,7 @@ class worker_pool {
   }
   template <submittable F>
   [[nodiscard]] std::expected<void, submit_errc> try_post(const task_options& options, F&& f) {
-    return accept(detail::plain_body(std::forward<F>(f)), {}, options,
-                  {.kind = admission::wait::never});
+    return launch({}, options, std::forward<F>(f), {.kind = admission::wait::never});
   }
 
   // ---- with a result
@@ -160,13 +161,31 @@ class worker_pool {
 
   // ---- for those who bring their own result: task_group, result_channel
 
-  /// Submits f with `target` to be told of its end. A target that keeps a value (result_slot<T>) is
-  /// given what f returns.
-  template <class Target, submittable F>
-  std::expected<void, submit_errc> launch(completion_ref<Target> target,
-                                          const task_options& options, F&& f) {
-    return launch_with(std::move(target), options, {}, std::forward<F>(f));
+  /// Submits f with `target` to be told of its end; it may be null.
+  template <submittable F>
+  std::expected<void, submit_errc> launch(completion_ref<completion> target,
+                                          const task_options& options, F&& f,
+                                          const admission& how = {}) {
+    wishes asked = asked_for(options);
+    return accept(make_task(std::forward<F>(f), std::move(asked.extras), std::move(target)),
+                  asked.lane, how);
   }
+
+  /// Submits f with a Target, a result_slot<T> made of `args`, to keep what f returns.
+  template <class Target, submittable F, class... Args>
+  std::expected<void, submit_errc> launch_into(const task_options& options, F&& f,
+                                               Args&&... args) {
+    wishes asked = asked_for(options);
+    return accept(make_task_with_result<Target>(std::forward<F>(f), std::move(asked.extras),
+                                                std::forward<Args>(args)...)
+                      .first,
+                  asked.lane, {});
+  }
+
+  /// The two steps of join(): leaves `half` where others can take it; and takes it back, if nobody
+  /// has. The calling thread runs a task of this pool. \return whether that was done.
+  [[nodiscard]] bool fork(const task_kind& kind, completion& half);
+  [[nodiscard]] bool take_back(const completion& half) noexcept;
 
   // ---- steering
 
@@ -226,17 +245,18 @@ class worker_pool {
   [[nodiscard]] bool is_own_thread() const noexcept;
 
  private:
+  /// A submission's options, with those of its class.
+  struct wishes {
+    unsigned lane;
+    task_extras_ptr extras;  ///< null: nothing but the lane
+  };
+  [[nodiscard]] wishes asked_for(const task_options& options) const;
+
   template <submittable F>
   std::expected<future<task_result<F>>, submit_errc> submit_with(const task_options& options,
-                                                                 admission how, F&& f);
-  template <class Target, submittable F>
-  std::expected<void, submit_errc> launch_with(completion_ref<Target> target,
-                                               const task_options& options, admission how, F&& f);
-  std::expected<void, submit_errc> accept(unique_closure<void(task_context&)>&& body,
-                                          completion_ref<completion> target,
-                                          const task_options& options, const admission& how);
-  static std::size_t accept_bulk(pool_core& core, std::vector<queued_task>& tasks,
-                                 const task_options& options);
+                                                                 const admission& how, F&& f);
+  std::expected<void, submit_errc> accept(queued_task&& task, unsigned lane, const admission& how);
+  static std::size_t accept_bulk(pool_core& core, std::vector<queued_task>& tasks, unsigned lane);
 
   static constexpr std::size_t bulk_max = 1024;  // so that a long, lazy range needs no memory (P14)
 
@@ -245,27 +265,17 @@ class worker_pool {
 
 // -------------------------------------------------------------------------------------------------
 
-template <class Target, submittable F>
-std::expected<void, submit_errc> worker_pool::launch_with(completion_ref<Target> target,
-                                                          const task_options& options,
-                                                          admission how, F&& f) {
-  if constexpr (requires { typename Target::kept_type; }) {
-    completion_ref<result_slot<typename Target::kept_type>> slot{target};
-    return accept(detail::keeping_body(std::forward<F>(f), std::move(slot)), std::move(target),
-                  options, how);
-  } else {
-    return accept(detail::plain_body(std::forward<F>(f)), std::move(target), options, how);
-  }
-}
-
 template <submittable F>
 std::expected<future<task_result<F>>, submit_errc> worker_pool::submit_with(
-    const task_options& options, admission how, F&& f) {
+    const task_options& options, const admission& how, F&& f) {
   using T = task_result<F>;
-  auto state = cached<result_state<T>>::make(clock());
-  auto accepted = launch_with(state, options, std::move(how), std::forward<F>(f));
+  wishes asked = asked_for(options);
+  auto [task, state] = make_task_with_result<result_state<T>>(
+      std::forward<F>(f), std::move(asked.extras), clock(), nullptr, result_state<T>::with_future);
+  future<T> result{completion_ref<result_state<T>>{state}};
+  auto accepted = accept(std::move(task), asked.lane, how);
   if (!accepted) return std::unexpected{accepted.error()};
-  return future<T>{std::move(state)};
+  return result;
 }
 
 template <std::ranges::input_range Range>
@@ -275,13 +285,15 @@ requires submittable<std::ranges::range_value_t<Range>> std::size_t worker_pool:
   std::size_t accepted = 0;
   std::vector<queued_task> tasks;
   for (auto&& f : range) {
-    tasks.push_back({.body = detail::plain_body(std::move(f))});
+    wishes asked = asked_for(options);
+    tasks.push_back(make_task(std::move(f), std::move(asked.extras)));
     if (tasks.size() == bulk_max) {
-      accepted += accept_bulk(*core, tasks, options);
+      accepted += accept_bulk(*core, tasks, asked.lane);
       tasks.clear();
     }
   }
-  return accepted + accept_bulk(*core, tasks, options);
+  if (tasks.empty()) return accepted;
+  return accepted + accept_bulk(*core, tasks, asked_for(options).lane);
 }
 
 template <std::ranges::input_range Range>
@@ -294,18 +306,20 @@ requires submittable<std::ranges::range_value_t<Range>>
   const millpool::clock& time = clock();
   std::vector<queued_task> tasks;
   std::vector<future<T>> futures;
+  unsigned lane = default_priority;
   for (auto&& f : range) {
-    auto state = cached<result_state<T>>::make(time);
-    completion_ref<result_slot<T>> slot{state};
-    tasks.push_back({.body = detail::keeping_body(F{std::move(f)}, std::move(slot)),
-                     .completion = completion_ref<completion>{state}});
-    futures.emplace_back(std::move(state));
+    wishes asked = asked_for(options);
+    lane = asked.lane;
+    auto [task, state] = make_task_with_result<result_state<T>>(
+        F{std::move(f)}, std::move(asked.extras), time, nullptr, result_state<T>::with_future);
+    futures.emplace_back(completion_ref<result_state<T>>{state});
+    tasks.push_back(std::move(task));
     if (tasks.size() == bulk_max) {
-      (void)accept_bulk(*core, tasks, options);
+      (void)accept_bulk(*core, tasks, lane);
       tasks.clear();
     }
   }
-  (void)accept_bulk(*core, tasks, options);
+  if (!tasks.empty()) (void)accept_bulk(*core, tasks, lane);
   return futures;
 }
 

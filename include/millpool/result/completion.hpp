@@ -1,15 +1,13 @@
 // Layer 2 · result: the far end of a task, as its worker sees it.
 #pragma once
 
-#include "millpool/base/atomic.hpp"
-#include "millpool/base/block_cache.hpp"
 #include "millpool/base/errors.hpp"
+#include "millpool/result/publication.hpp"
 
 #include <cstdint>
 #include <exception>
-#include <memory>
-#include <new>
 #include <optional>
+#include <stop_token>
 #include <utility>
 #include <variant>
 
@@ -19,7 +17,8 @@ namespace millpool {
 ///
 /// Protocol   the worker calls fail() at most once, then complete() exactly once, after the task's
 ///            callable is destroyed (promise P2). Both on the same thread; neither may throw.
-/// Lifetime   counted references: the task holds one, the reader's side holds others.
+/// Lifetime   counted references: the task holds one, which complete() gives up; the reader's side
+///            holds others.
 class completion {
  public:
   completion(const completion&) = delete;
@@ -29,29 +28,33 @@ class completion {
   virtual void fail(std::exception_ptr error) noexcept = 0;
 
   /// The task ended. Publishes the result: what the worker did before is visible to who reads it.
+  /// Takes over the caller's reference.
   virtual void complete(task_state state) noexcept = 0;
 
   /// The tag by which a waiter finds the waiting tasks that it waits for: this object, unless
   /// several share one. Only ever compared.
   [[nodiscard]] const void* owner() const noexcept { return owner_ != nullptr ? owner_ : this; }
 
-  void add_reference() noexcept {
-    // relaxed: who adds one already holds one.
-    references_.fetch_add(1, std::memory_order_relaxed);
-  }
+  /// By what the task is told to stop, if its submission named nothing else; or null. Does not
+  /// change while the task is inside.
+  [[nodiscard]] const std::stop_token* stop_token() const noexcept { return stop_token_; }
+
+  void add_reference() noexcept { published_.add_reference(); }
   void release_reference() noexcept {
-    // acq_rel: all that the others did to the object happens-before its destruction.
-    if (references_.fetch_sub(1, std::memory_order_acq_rel) == 1) destroy();
+    if (published_.release_reference()) destroy();
   }
 
  protected:
-  completion() = default;
-  explicit completion(const void* owner) noexcept : owner_{owner} {}
+  /// \param  references  how many there are already, the task's among them.
+  explicit completion(const void* owner = nullptr, std::uint32_t references = 1) noexcept
+      : published_{references}, owner_{owner} {}
   virtual ~completion() = default;
   virtual void destroy() noexcept { delete this; }
 
+  publication published_;
+  const std::stop_token* stop_token_ = nullptr;
+
  private:
-  atomic<std::uint32_t> references_{1};
   const void* owner_ = nullptr;
 };
 
@@ -87,45 +90,6 @@ class completion_ref {
   C* at_ = nullptr;
 };
 
-/// A completion that lies in a block of base/block_cache.hpp, and gives it back at its end.
-template <class C>
-class cached final : public C {
- public:
-  template <class... Args>
-  [[nodiscard]] static completion_ref<C> make(Args&&... args) {
-    void* const block = allocate();
-    try {
-      return completion_ref<C>{
-          std::construct_at(static_cast<cached*>(block), std::forward<Args>(args)...)};
-    } catch (...) {
-      deallocate(block);
-      throw;
-    }
-  }
-
-  template <class... Args>
-  explicit cached(Args&&... args) : C{std::forward<Args>(args)...} {}
-
- private:
-  void destroy() noexcept override {
-    std::destroy_at(this);
-    deallocate(this);
-  }
-
-  // Results that are aligned more strictly than blocks are go their own way.
-  static constexpr bool over_aligned = alignof(C) > block_alignment;
-
-  [[nodiscard]] static void* allocate() {
-    if constexpr (over_aligned)
-      return ::operator new (sizeof(cached), std::align_val_t{alignof(C)});
-    return allocate_block(sizeof(cached));
-  }
-  static void deallocate(void* block) noexcept {
-    if constexpr (over_aligned) return ::operator delete (block, std::align_val_t{alignof(C)});
-    deallocate_block(block, sizeof(cached));
-  }
-};
-
 /// The value that stands for "no value" where T is void.
 template <class T>
 using stored = std::conditional_t<std::is_void_v<T>, std::monostate, T>;
@@ -153,8 +117,8 @@ class result_slot : public completion {
   void fail(std::exception_ptr error) noexcept final { error_ = std::move(error); }
 
  protected:
-  result_slot() = default;
-  explicit result_slot(const void* owner) noexcept : completion{owner} {}
+  explicit result_slot(const void* owner = nullptr, std::uint32_t references = 1) noexcept
+      : completion{owner, references} {}
 
   // Written by the worker before complete(), read by the other side after it.
   std::optional<stored<T>> value_;

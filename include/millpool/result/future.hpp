@@ -96,7 +96,8 @@ class [[nodiscard]] future {
 
 template <class T>
 future<T> future<T>::refused(submit_errc code) {
-  completion_ref<result_state<T>> state{new result_state<T>{steady()}};
+  using state_type = result_state<T>;
+  completion_ref<state_type> state{new state_type{steady(), nullptr, state_type::with_future}};
   state->fail(std::make_exception_ptr(submit_error{code}));
   state->complete(task_state::discarded);
   return future{std::move(state)};
@@ -112,28 +113,28 @@ class then_continuation final : public continuation {
       : from_{std::move(from)}, to_{std::move(to)}, f_{std::move(f)} {}
 
   void run() noexcept override {
-    const auto to = to_;
+    auto to = std::move(to_);
     task_state ended = task_state::succeeded;
     try {
-      ended = call();
+      ended = call(*to.get());
     } catch (...) {
       to->fail(std::current_exception());
       ended = task_state::failed;
     }
     delete this;  // P2: f and its captures go before the result is seen
-    to->complete(ended);
+    to.release()->complete(ended);
   }
 
  private:
-  task_state call() {
+  task_state call(result_state<U>& to) {
     if constexpr (takes_future) {
       future<T> ready{std::move(from_)};
       auto bound = [&] { return f_(std::move(ready)); };
-      to_->keep_result_of(bound);
+      to.keep_result_of(bound);
     } else {
       result<T> ready = from_->take();
       if (!ready) {
-        to_->fail(ready.error());
+        to.fail(ready.error());
         return ready.state();
       }
       auto bound = [&] {
@@ -143,7 +144,7 @@ class then_continuation final : public continuation {
           return f_(std::move(ready).value());
         }
       };
-      to_->keep_result_of(bound);
+      to.keep_result_of(bound);
     }
     return task_state::succeeded;
   }

@@ -174,6 +174,7 @@ class landing : public result_slot<T> {
     buffer_->land(reservation_,
                   state == task_state::succeeded ? std::move(this->value_) : std::move(nothing),
                   failed ? std::move(this->error_) : nullptr, state);
+    this->release_reference();
   }
 
  private:

@@ -1,9 +1,9 @@
 // Layer 2 · result: the meeting point of one task and the one who waits for it.
 #pragma once
 
-#include "millpool/base/atomic.hpp"
 #include "millpool/base/clock.hpp"
 #include "millpool/result/completion.hpp"
+#include "millpool/result/publication.hpp"
 #include "millpool/result/result.hpp"
 
 #include <cstdint>
@@ -12,78 +12,28 @@
 
 namespace millpool {
 
-/// What is to happen when a result is there: then(), or a coroutine to resume. Runs once, on the
-/// thread that completes the task, or on the thread that attached it if the result was there
-/// before.
-class continuation {
- public:
-  continuation(const continuation&) = delete;
-  continuation& operator=(const continuation&) = delete;
-  virtual void run() noexcept = 0;  // may destroy the continuation
-
- protected:
-  continuation() = default;
-  ~continuation() = default;
-};
-
-/// The one word through which a result becomes visible, and how to wait for it.
-///
-/// State (bits of word_)                       set by
-///   ready       the result may be read        publish(), once
-///   awaited     a thread sleeps on the word   wait()
-///   continued   continuation_ is to be run    attach(), once
-/// Invariants
-///   I1  `ready` is never cleared; what the producer wrote before publish() never changes after.
-///   I2  the continuation runs exactly once: publish() runs it if it finds `continued`, attach()
-///       leaves it to its caller if it finds `ready`; both use one RMW on the word, so exactly one
-///       of them comes second.
-/// Edges
-///   E1  publish's RMW --> the load that sees `ready`: the reader sees the result.
-///   E2  attach's RMW --> publish's RMW: the producer sees continuation_.
-/// Lifetime  the producer holds a reference across publish(), so the word outlives the wake.
-class publication {
- public:
-  void publish() noexcept;
-
-  [[nodiscard]] bool is_ready() const noexcept {
-    // acquire: E1.
-    return (word_.load(std::memory_order_acquire) & ready) != 0;
-  }
-
-  /// Waits until ready. On a worker of the pool that has the task `owner`: runs that task here if
-  /// it has not started and there is no deadline, since the task might take longer; else lets
-  /// another worker take this one's place meanwhile (promise P5).
-  /// \return is_ready(): false only if `deadline` came first.
-  bool wait(const void* owner, const clock& time, time_point deadline) noexcept;
-
-  /// At most once. \return false if the result is there already: the caller then runs `next`.
-  [[nodiscard]] bool attach(continuation* next) noexcept;
-
- private:
-  enum bits : std::uint32_t { ready = 1, awaited = 2, continued = 4 };
-
-  atomic<std::uint32_t> word_{0};
-  continuation* continuation_ = nullptr;  // written by attach() before it sets `continued`
-};
-
 /// The state behind a future<T>.
 template <class T>
 class result_state : public result_slot<T> {
  public:
+  /// References: the task's, and that of a future that is made with it.
+  static constexpr std::uint32_t with_future = 2;
+
   /// \param  owner  the tag of the task that this result waits for, if that is another's: then().
-  explicit result_state(const clock& time, const void* owner = nullptr) noexcept
-      : result_slot<T>{owner}, time_{&time} {}
+  explicit result_state(const clock& time, const void* owner = nullptr,
+                        std::uint32_t references = 1) noexcept
+      : result_slot<T>{owner, references}, time_{&time} {}
 
   void complete(task_state state) noexcept override {
     state_ = state;
-    published_.publish();
+    if (this->published_.publish()) this->destroy();
   }
 
-  [[nodiscard]] bool is_ready() const noexcept { return published_.is_ready(); }
+  [[nodiscard]] bool is_ready() const noexcept { return this->published_.is_ready(); }
   bool wait_until(time_point deadline) noexcept {
-    return published_.wait(this->owner(), *time_, deadline);
+    return this->published_.wait(this->owner(), *time_, deadline);
   }
-  [[nodiscard]] bool attach(continuation* next) noexcept { return published_.attach(next); }
+  [[nodiscard]] bool attach(continuation* next) noexcept { return this->published_.attach(next); }
   [[nodiscard]] const clock& time() const noexcept { return *time_; }
 
   // REQUIRES: is_ready().
@@ -98,7 +48,6 @@ class result_state : public result_slot<T> {
   }
 
  private:
-  publication published_;
   task_state state_{};
   const clock* time_;
 };

@@ -17,7 +17,7 @@ namespace millpool {
 /// The plain core of task_group: how many tasks are inside, and the first error.
 class group_state final : public completion {
  public:
-  explicit group_state(bool cancel_on_error) noexcept : cancel_on_error_{cancel_on_error} {}
+  explicit group_state(bool cancel_on_error);
 
   void enter();               // a task is about to be submitted
   void submitted() noexcept;  // it was accepted: helpers may find it
@@ -37,7 +37,8 @@ class group_state final : public completion {
   const bool cancel_on_error_;
   mutable mutex mutex_;
   condition_variable changed_;
-  std::stop_source stop_;  // guarded by mutex_, as is all that follows; new after each wait()
+  std::stop_source stop_;    // guarded by mutex_, as is all that follows
+  std::stop_token token_;    // that of stop_; both are new after a wait() if stop was requested
   std::size_t inside_ = 0;
   std::uint64_t submitted_ = 0;  // tasks ever
   std::size_t helpers_ = 0;      // workers in wait(): they want to know of new tasks
@@ -87,7 +88,7 @@ class task_group {
   /// \param  options  its stop_token is replaced by the group's.
   template <class F>
   std::expected<void, submit_errc> run(typename Pool::options_type options, F&& f) {
-    options.stop_token = state_->stop_token();
+    options.stop_token = {};  // the task has its target's
     struct leave_again {  // on refusal and on an exception alike
       group_state* state;
       ~leave_again() {

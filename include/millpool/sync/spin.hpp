@@ -14,6 +14,10 @@ inline void cpu_relax() noexcept {
 #endif
 }
 
+namespace detail {
+inline const int spin_looks = std::thread::hardware_concurrency() > 1 ? 100 : 0;
+}
+
 /// Looks until `seen()` or until some five microseconds have passed: about what it costs to sleep
 /// and to be woken. On a machine with one processor, where nothing can happen meanwhile, and under
 /// the explorer, which needs every look to count, it looks once.
@@ -23,8 +27,7 @@ bool spin_until(Seen seen) noexcept {
 #if defined(MILLPOOL_EXPLORE)
   return seen();
 #else
-  static const int looks = std::thread::hardware_concurrency() > 1 ? 64 : 0;
-  for (int i = 0; i < looks; ++i) {
+  for (int i = 0; i < detail::spin_looks; ++i) {
     if (seen()) return true;
     cpu_relax();
     cpu_relax();

@@ -1,17 +1,19 @@
-#include "millpool/result/result_state.hpp"
+#include "millpool/result/publication.hpp"
 
 #include "millpool/sync/futex.hpp"
+#include "millpool/sync/spin.hpp"
 #include "millpool/sync/thread_host.hpp"
 
 #include <climits>
 
 namespace millpool {
 
-void publication::publish() noexcept {
-  // release: E1. acquire: E2.
-  const std::uint32_t before = word_.fetch_or(ready, std::memory_order_acq_rel);
+bool publication::publish() noexcept {
+  // One RMW sets the bit and takes the reference off. release: E1, E3. acquire: E2, E3.
+  const std::uint32_t before = word_.fetch_add(ready - one_reference, std::memory_order_acq_rel);
   if ((before & awaited) != 0) futex_wake(word_, INT_MAX);
   if ((before & continued) != 0) continuation_->run();
+  return before / one_reference == 1;
 }
 
 bool publication::wait(const void* owner, const clock& time, time_point deadline) noexcept {
@@ -19,6 +21,7 @@ bool publication::wait(const void* owner, const clock& time, time_point deadline
   if (thread_host* const host = this_thread_host(); host != nullptr && deadline == no_deadline) {
     if (host->run_waiting(owner) && is_ready()) return true;
   }
+  if (deadline == no_deadline && spin_until([this] { return is_ready(); })) return true;
   const blocking_region blocked;
   for (;;) {
     // acquire: E1. An RMW and not a load: from here on publish() knows that we sleep.

@@ -1,0 +1,92 @@
+// Layer 3 · pool: two calls at once, and back when both are done.
+#pragma once
+
+#include "millpool/pool/worker_pool.hpp"
+
+#include <bit>
+#include <cstdint>
+#include <exception>
+#include <functional>
+#include <type_traits>
+#include <utility>
+
+namespace millpool {
+namespace detail {
+
+/// The half that others may take, on the stack of the task that forked it.
+template <class F>
+class forked_half final : public completion {
+ public:
+  explicit forked_half(F& f) noexcept : f_{f} {}
+
+  void fail(std::exception_ptr error) noexcept override { error_ = std::move(error); }
+  // The last thing that the thief does with it: then it may be gone.
+  void complete(task_state state) noexcept override {
+    state_ = state;
+    static_cast<void>(published_.publish());
+  }
+
+  /// Waits until who took it has done it. \return what it threw; task_stopped if it was not run.
+  [[nodiscard]] std::exception_ptr wait() noexcept {
+    published_.wait(owner(), steady(), no_deadline);
+    if (state_ == task_state::succeeded) return nullptr;
+    return error_ ? error_ : std::make_exception_ptr(task_stopped{state_});
+  }
+
+  void run() { std::invoke(f_); }
+
+  static forked_half* at(std::uint64_t a) noexcept { return std::bit_cast<forked_half*>(a); }
+
+ private:
+  void destroy() noexcept override {}  // it lies on a stack
+
+  F& f_;
+  std::exception_ptr error_;
+  task_state state_{};
+};
+
+template <class F>
+inline constexpr task_kind half_of_a_join{
+    [](std::uint64_t a, std::uint64_t, task_context&) { forked_half<F>::at(a)->run(); },
+    [](std::uint64_t, std::uint64_t) noexcept {},
+    [](std::uint64_t a, std::uint64_t) noexcept -> completion* { return forked_half<F>::at(a); },
+    false, true};
+
+}  // namespace detail
+
+/// Calls a() and b(), and returns when both have returned. In a task of `pool`, b is left where an
+/// idle worker can take it while this thread calls a; if none has, this thread calls b itself: that
+/// is two calls and a few instructions, no allocation. Elsewhere, a task does all that, and this
+/// thread waits for it.
+///
+///   join(pool, [&] { sort(low); }, [&] { sort(high); });
+///
+/// Errors  both are awaited; then the exception of a, else that of b, is thrown on. task_stopped if
+///         the cancel step or a purge() took b away, or the pool refused the task: submit_error.
+/// Counts  b is one of the pool's tasks only if another worker took it.
+template <std::invocable A, std::invocable B>
+void join(worker_pool& pool, A&& a, B&& b) {
+  if (!pool.is_own_thread()) return pool.submit([&] { join(pool, a, b); }).get();
+  using half_type = std::remove_reference_t<B>;
+  detail::forked_half<half_type> half{b};
+  if (!pool.fork(detail::half_of_a_join<half_type>, half)) {
+    std::invoke(a);
+    std::invoke(b);
+    return;
+  }
+  std::exception_ptr error;
+  try {
+    std::invoke(a);
+  } catch (...) {
+    error = std::current_exception();
+  }
+  if (!pool.take_back(half)) {
+    const std::exception_ptr other = half.wait();
+    if (!error) error = other;
+  } else if (!error) {
+    return half.run();
+  }
+  if (error) std::rethrow_exception(error);
+}
+
+}  // namespace millpool

@@ -1,0 +1,46 @@
+// Layer 3 · pool: when a task was submitted, and whether that is exact.
+#pragma once
+
+#include "millpool/base/clock.hpp"
+
+#include <cstdint>
+
+namespace millpool {
+
+/// A time, and how many tasks its task stands for in the histograms, in the two lowest bits of one
+/// time_point: so the channel can order tasks by it as by any time.
+///
+///   bits   the time                                stands for
+///   0      may be some milliseconds early: coarse  none, it is not measured
+///   1      exact                                   itself
+///   2      exact                                   sampled_one_in tasks
+///
+/// Resolution  4 ns.
+struct stamp {
+  static constexpr std::uint64_t sampled_one_in = 16;
+
+  [[nodiscard]] static time_point coarse(time_point time) noexcept { return with(time, 0); }
+  [[nodiscard]] static time_point exact(time_point time) noexcept { return with(time, 1); }
+  [[nodiscard]] static time_point sampled(time_point time) noexcept { return with(time, 2); }
+
+  [[nodiscard]] static time_point time_of(time_point stamped) noexcept { return with(stamped, 0); }
+
+  /// 0: not to be measured.
+  [[nodiscard]] static std::uint64_t stands_for(time_point stamped) noexcept {
+    switch (stamped.time_since_epoch().count() & 3) {
+      case 0:
+        return 0;
+      case 1:
+        return 1;
+      default:
+        return sampled_one_in;
+    }
+  }
+
+ private:
+  static time_point with(time_point time, int bits) noexcept {
+    return time_point{duration{(time.time_since_epoch().count() & ~std::int64_t{3}) | bits}};
+  }
+};
+
+}  // namespace millpool
