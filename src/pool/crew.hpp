@@ -41,9 +41,7 @@ class crew {
   [[nodiscard]] bool is_empty() const noexcept {
     return live_.load(std::memory_order_relaxed) == 0;
   }
-  [[nodiscard]] std::size_t live() const noexcept {
-    return live_.load(std::memory_order_relaxed);
-  }
+  [[nodiscard]] std::size_t live() const noexcept { return live_.load(std::memory_order_relaxed); }
   [[nodiscard]] bool may_grow() const noexcept {
     // relaxed, here and below: hints; grow() and leave_if_... decide under the lock.
     return live_.load(std::memory_order_relaxed) < limit_.load(std::memory_order_relaxed);

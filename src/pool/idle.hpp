@@ -17,18 +17,18 @@ class worker;
 /// most one is woken at a time: it searches, and wakes the next when it has found more than it
 /// takes.
 ///
-/// State of a worker   busy --start_search--> searching --enter--> asleep
-///                     asleep --leave--> busy              asleep --wake_one, by a waker--> searching
-///                     searching --stop_search--> busy
+/// State of a worker   busy --start_search--> searching --enter--> asleep --leave--> busy
+///                     asleep --wake_one, by a waker--> searching --stop_search--> busy
 /// The protocol by which no wake-up is lost (promise P6)
 ///   a submitter   1. makes the task visible   2. light_barrier()   3. reads state_
 ///   a worker      1. enter(): changes state_  2. heavy_barrier()   3. looks at all that is visible
-/// So the worker sees the task, or the submitter sees that the worker sleeps. A submitter that reads
-/// "somebody searches", and reads it again by a read-modify-write, leaves it to that one. It comes
-/// through enter(), or
-///   1. stop_search(), also a read-modify-write  2. takes a task, and wakes another if more is left
-/// and so sees the task in either case. In the other order it could take an older task, which may be
-/// long, and not know of the new one while another worker sleeps.
+/// So the worker sees the task, or the submitter sees that the worker sleeps. A submitter that
+/// reads "somebody searches", and reads it again by a read-modify-write, leaves it to that one. It
+/// comes through enter(), or
+///   1. stop_search(), also a read-modify-write
+///   2. takes a task, and wakes another if more is left
+/// and so sees the task in either case. In the other order it could take an older task, which may
+/// be long, and not know of the new one while another worker sleeps.
 ///
 /// Invariants
 ///   I1  a worker is on the stack <=> it has entered, and neither left nor been popped by a waker.
@@ -37,7 +37,7 @@ class worker;
 /// Thread safety  every member may be called concurrently.
 class idle_workers {
  public:
-  /// The calling worker is about to look once more, and then to park. heavy_barrier() follows. O(1).
+  /// The calling worker is about to look once more, and then to park. heavy_barrier() follows.
   /// \param  searched  whether it was searching until now.
   /// \param  dozes     whether it will look again by itself soon.
   /// \return how many sleep, with this one.

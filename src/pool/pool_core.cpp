@@ -123,7 +123,8 @@ std::expected<void, submit_errc> pool_core::accept_when_full(queued_task& task, 
                                                              const admission& how) {
   runner* const self = runner::of(*this);
   const auto wait_or_run = [&](time_point deadline) -> std::expected<void, submit_errc> {
-    if (self != nullptr) return run_in_caller(task, lane);  // P5: a worker never waits for its own pool
+    if (self != nullptr)
+      return run_in_caller(task, lane);  // P5: a worker never waits for its own pool
     return wait_for_room(task, lane, deadline, how.stop_token);
   };
   if (how.kind == admission::wait::never) return std::unexpected{submit_errc::full};
@@ -239,7 +240,8 @@ void pool_core::set_queue_capacity(std::size_t capacity) {
 
 bool pool_core::work_visible() {
   if (paused()) return false;
-  return channel_.can_take() || put_off_.can_take() || kept_.any_visible() || (channel_.is_at_its_end() && !any_put_off());
+  return channel_.can_take() || put_off_.can_take() || kept_.any_visible() ||
+         (channel_.is_at_its_end() && !any_put_off());
 }
 
 void pool_core::wake_for_work() {

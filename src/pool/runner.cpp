@@ -21,8 +21,7 @@ constexpr std::size_t helping_max = 1000;
 
 const std::stop_token never_stops;
 
-const std::stop_token& stop_token_of(const task_extras* asked,
-                                     const completion* target) noexcept {
+const std::stop_token& stop_token_of(const task_extras* asked, const completion* target) noexcept {
   if (asked != nullptr && asked->stop_token.stop_possible()) return asked->stop_token;
   if (target != nullptr && target->stop_token() != nullptr) return *target->stop_token();
   return never_stops;

@@ -39,7 +39,8 @@ struct task_cells {
 ///         stack.
 /// The protocol by which a task starts and ends without a lock
 ///   this thread             1. pushes or pops the frame  2. light_barrier()  3. reads control()
-///   cancel(), abandon()     1. sets its bit in control() 2. heavy_barrier()  3. abandon() reads top_
+///   cancel(), abandon()     1. sets its bit in control() 2. heavy_barrier()
+///                           3. abandon() reads top_
 /// Invariants
 ///   I1  a task that runs has a frame here. It ends when its frame is popped by this thread, or
 ///       when abandon() marks the frame. Either abandon() sees the pop, or this thread sees its bit
@@ -158,11 +159,11 @@ class runner : public thread_host {
   runner* outer_ = nullptr;  // the thread's runner before install()
   thread_host* outer_host_ = nullptr;
   std::size_t unsettled_ = 0;
-  std::size_t block_depth_ = 0;      // calls of block() without their unblock()
-  std::size_t nested_here_ = 0;      // how deep run_here() has nested
-  std::uint32_t short_tasks_ = 0;    // measured in a row
-  atomic<frame*> top_{nullptr};      // written by this thread alone
-  atomic<bool> blocks_{false};       // the same
+  std::size_t block_depth_ = 0;    // calls of block() without their unblock()
+  std::size_t nested_here_ = 0;    // how deep run_here() has nested
+  std::uint32_t short_tasks_ = 0;  // measured in a row
+  atomic<frame*> top_{nullptr};    // written by this thread alone
+  atomic<bool> blocks_{false};     // the same
   task_cells cells_;
   mutable mutex mutex_;
   bool left_behind_ = false;  // guarded by mutex_

@@ -15,7 +15,8 @@
 namespace millpool {
 namespace {
 
-// For so long a task may wait behind one that is longer than those before it, while a worker sleeps.
+// For so long a task may wait behind one that is longer than those before it, while a worker
+// sleeps.
 constexpr duration a_doze = std::chrono::milliseconds{1};
 
 // So many short tasks at once are worth a worker of their own.
@@ -158,7 +159,8 @@ std::size_t worker::batch_max() noexcept {
   } catch (const std::bad_alloc&) {
     return 0;
   }
-  return std::min(largest_batch, options.queue_capacity / 2 / std::max<std::size_t>(1, core_.workers().live()));
+  return std::min(largest_batch,
+                  options.queue_capacity / 2 / std::max<std::size_t>(1, core_.workers().live()));
 }
 
 // A worker that takes every short task as soon as it comes takes the channel's cache lines from the
@@ -208,8 +210,8 @@ bool worker::keep(queued_task& task, unsigned lane, const admission& how) noexce
   light_barrier();
   if ((core_.control() & pool_core::cancels) != 0) [[unlikely]] {
     // The cancel step may have been here already.
-    if (auto back = kept_->pop()) core_.end_outside(std::move(back->task), back->submitted,
-                                                    task_state::cancelled);
+    if (auto back = kept_->pop())
+      core_.end_outside(std::move(back->task), back->submitted, task_state::cancelled);
     return true;
   }
   core_.wake_for_work();

@@ -65,8 +65,8 @@ class worker final : public runner {
   bool has_searched_ = false;   // since the last task
   own_tasks* kept_ = nullptr;   // null: keeps nothing
   const bool keeps_own_;        // what its tasks submit, too
-  std::size_t held_ = 0;        // places in the channel of what it took from there in its last batch
-  std::size_t places_ = 0;      // reserved in the channel, for what its tasks submit
+  std::size_t held_ = 0;    // places in the channel of what it took from there in its last batch
+  std::size_t places_ = 0;  // reserved in the channel, for what its tasks submit
   bool keeps_submitted_ = false;  // some of what it keeps, its tasks have submitted
   std::uint32_t turn_ = 0;
   bool is_surplus_ = false;     // short tasks come too slowly for two

@@ -103,14 +103,14 @@ worker_pool::wishes worker_pool::asked_for(const task_options& options) const {
       !options.fair_key && options.attempt == 1 && !options.stop_token.stop_possible()) {
     return {lane, nullptr};
   }
-  task_extras_ptr extras{::new (allocate_block(sizeof(task_extras))) task_extras{
-      .stop_token = options.stop_token,
-      .of_class = of_class,
-      .deadline = options.deadline.value_or(no_deadline),
-      .timeout = timeout.value_or(duration::max()),
-      .attempt = options.attempt,
-      .serial_key = options.serial_key,
-      .fair_key = options.fair_key}};
+  task_extras_ptr extras{::new (allocate_block(sizeof(task_extras)))
+                             task_extras{.stop_token = options.stop_token,
+                                         .of_class = of_class,
+                                         .deadline = options.deadline.value_or(no_deadline),
+                                         .timeout = timeout.value_or(duration::max()),
+                                         .attempt = options.attempt,
+                                         .serial_key = options.serial_key,
+                                         .fair_key = options.fair_key}};
   if (start_by) extras->start_by = deadline_after(clock().now(), *start_by);
   return {lane, std::move(extras)};
 }

@@ -477,7 +477,8 @@ std::optional<T> priority_lanes<T>::take_newest_if(Predicate wanted, arrival* to
   for (std::size_t i = 0; i < lane_count; ++i) {
     const lane_values& in = lanes_[i];
     std::uint32_t index = in.tail;
-    while (index != nil && (at(index).where.serial_key || !wanted(std::as_const(*at(index).value)))) {
+    while (index != nil &&
+           (at(index).where.serial_key || !wanted(std::as_const(*at(index).value)))) {
       index = at(index).before;
     }
     if (index != nil) {

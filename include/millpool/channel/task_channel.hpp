@@ -109,11 +109,11 @@ class task_channel {
 
   /// The same, and takes up to `more_max` of those that are next as well, as long as they are of
   /// the same lane and have no key: keep(T&&, const arrival&) is called for each, under the lock.
-  /// \param  held  places that the caller holds, as from reserve(), and gives back; then the places
-  ///               of the values that it keeps.
+  /// \param  held  places that the caller holds, as from reserve(), and gives back; then the
+  ///               places of the values that it keeps.
   template <class Keep>
-  [[nodiscard]] std::expected<taken, queue_status> try_take(std::size_t more_max,
-                                                            std::size_t& held, Keep keep);
+  [[nodiscard]] std::expected<taken, queue_status> try_take(std::size_t more_max, std::size_t& held,
+                                                            Keep keep);
 
   /// Never waits. Takes the newest value for which `wanted(const T&)` holds and that has no serial
   /// key: those keep their order. O(size).
@@ -223,7 +223,7 @@ class task_channel {
   mutable mutex mutex_;
   condition_variable not_empty_;
   condition_variable not_full_;
-  std::size_t capacity_;       // guarded by mutex_, as is all that follows
+  std::size_t capacity_;  // guarded by mutex_, as is all that follows
   std::uint64_t passed_by_ = 0;
   std::size_t reserved_ = 0;   // places
   std::size_t producers_ = 0;  // that wait for not_full_

@@ -179,7 +179,7 @@ namespace detail {
 template <class T>
 [[nodiscard]] void* allocate_for() {
   if constexpr (alignof(T) > __STDCPP_DEFAULT_NEW_ALIGNMENT__) {
-    return ::operator new(sizeof(T), std::align_val_t{alignof(T)});
+    return ::operator new (sizeof(T), std::align_val_t{alignof(T)});
   } else {
     return allocate_block(sizeof(T));
   }
@@ -187,7 +187,7 @@ template <class T>
 template <class T>
 void deallocate_for(void* memory) noexcept {
   if constexpr (alignof(T) > __STDCPP_DEFAULT_NEW_ALIGNMENT__) {
-    ::operator delete(memory, sizeof(T), std::align_val_t{alignof(T)});
+    ::operator delete (memory, sizeof(T), std::align_val_t{alignof(T)});
   } else {
     deallocate_block(memory, sizeof(T));
   }
@@ -206,8 +206,9 @@ template <class T, class... Args>
 }
 
 template <class F, std::size_t bytes>
-inline constexpr bool fits_words = sizeof(F) <= bytes && alignof(F) <= alignof(std::uint64_t) &&
-    std::is_trivially_copyable_v<F> && std::is_trivially_destructible_v<F>;
+inline constexpr bool fits_words =
+    sizeof(F) <= bytes && alignof(F) <= alignof(std::uint64_t) &&
+    std::is_trivially_copyable_v<F>&& std::is_trivially_destructible_v<F>;
 
 /// A closure in a task's words.
 template <class F, std::size_t count>
@@ -276,8 +277,8 @@ class task_with_result final : public Target {
  public:
   template <class G, class... Args>
   explicit task_with_result(G&& f, Args&&... args)
-      : Target{std::forward<Args>(args)...}, f_(std::forward<G>(f)) {}
-  ~task_with_result() {}  // f_ is gone by then: run() or drop() came first
+      : Target{std::forward<Args>(args)...}, closure(std::forward<G>(f)) {}
+  ~task_with_result() {}  // closure is gone by then: run() or drop() came first
 
   static task_with_result* at(std::uint64_t a) noexcept {
     return std::bit_cast<task_with_result*>(a);
@@ -285,10 +286,10 @@ class task_with_result final : public Target {
 
   void run(task_context& context) {
     const destroy_closure at_the_end{*this};
-    auto bound = [&]() -> decltype(auto) { return call_task(f_, context); };
+    auto bound = [&]() -> decltype(auto) { return call_task(closure, context); };
     this->keep_result_of(bound);
   }
-  void drop() noexcept { std::destroy_at(&f_); }
+  void drop() noexcept { std::destroy_at(&closure); }
 
  private:
   struct destroy_closure {
@@ -302,7 +303,7 @@ class task_with_result final : public Target {
   }
 
   union {
-    F f_;
+    F closure;
   };
 };
 

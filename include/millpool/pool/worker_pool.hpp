@@ -173,8 +173,7 @@ class worker_pool {
 
   /// Submits f with a Target, a result_slot<T> made of `args`, to keep what f returns.
   template <class Target, submittable F, class... Args>
-  std::expected<void, submit_errc> launch_into(const task_options& options, F&& f,
-                                               Args&&... args) {
+  std::expected<void, submit_errc> launch_into(const task_options& options, F&& f, Args&&... args) {
     wishes asked = asked_for(options);
     return accept(make_task_with_result<Target>(std::forward<F>(f), std::move(asked.extras),
                                                 std::forward<Args>(args)...)

@@ -100,7 +100,8 @@ class result_stream {
         if (buffer != nullptr) buffer->land_empty(place);
       }
     } unless_accepted{buffer_.get(), *place};
-    auto accepted = pool.template launch_into<landing<T>>(options, std::forward<F>(f), buffer_, *place);
+    auto accepted =
+        pool.template launch_into<landing<T>>(options, std::forward<F>(f), buffer_, *place);
     if (accepted) unless_accepted.buffer = nullptr;
     return accepted;
   }

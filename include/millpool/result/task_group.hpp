@@ -37,8 +37,8 @@ class group_state final : public completion {
   const bool cancel_on_error_;
   mutable mutex mutex_;
   condition_variable changed_;
-  std::stop_source stop_;    // guarded by mutex_, as is all that follows
-  std::stop_token token_;    // that of stop_; both are new after a wait() if stop was requested
+  std::stop_source stop_;  // guarded by mutex_, as is all that follows
+  std::stop_token token_;  // that of stop_; both are new after a wait() if stop was requested
   std::size_t inside_ = 0;
   std::uint64_t submitted_ = 0;  // tasks ever
   std::size_t helpers_ = 0;      // workers in wait(): they want to know of new tasks
@@ -89,7 +89,7 @@ class task_group {
   template <class F>
   std::expected<void, submit_errc> run(typename Pool::options_type options, F&& f) {
     options.stop_token = {};  // the task has its target's
-    struct leave_again {  // on refusal and on an exception alike
+    struct leave_again {      // on refusal and on an exception alike
       group_state* state;
       ~leave_again() {
         if (state != nullptr) state->leave();
