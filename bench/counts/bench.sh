@@ -4,8 +4,8 @@
 #   ./dev bench counts [--record]
 #
 # Times differ with the machine and with who else uses it; these figures do not, so that a test can
-# hold them. Paths: A posts from outside, C submits and gets, D posts from inside, F joins a group in
-# each task. Instructions are those of the whole process, all threads, under callgrind: the difference
+# hold them. Paths: A posts from outside, C submits and gets, D posts from inside, F forks and
+# joins. Instructions are those of the whole process, all threads, under callgrind: the difference
 # between many rounds and few, a task. They must be within 5 % of those in recorded.txt, and three
 # runs within 1 % of each other; allocations exactly as recorded. A build that nothing was recorded
 # for, another compiler say, is only told. --record takes the figures of this tree, in the builds

@@ -18,9 +18,9 @@ namespace {
 
 using millpool::worker_pool;
 
-constexpr std::uint64_t stream_tasks = 1024;
-constexpr unsigned tree_depth = 4;
-constexpr unsigned fib_n = 10;
+constexpr std::uint64_t stream_tasks = 4096;
+constexpr unsigned tree_depth = 6;
+constexpr unsigned fib_n = 18;
 
 constexpr auto nothing = [] {};
 constexpr auto one = [] { return 1; };
@@ -68,14 +68,12 @@ std::uint64_t spawn_inside(worker_pool& pool) {
 unsigned fib(worker_pool& pool, unsigned n) {
   if (n < 2) return n;
   unsigned x = 0;
-  millpool::task_group group{pool};
-  (void)group.run([&] { x = fib(pool, n - 1); });
-  const unsigned y = fib(pool, n - 2);
-  group.wait();
+  unsigned y = 0;
+  millpool::join(pool, [&] { x = fib(pool, n - 1); }, [&] { y = fib(pool, n - 2); });
   return x + y;
 }
 
-/// F: a group in each task, of one task more.
+/// F: fork and join.
 std::uint64_t fork_and_join(worker_pool& pool) {
   (void)pool.post([&pool] { (void)fib(pool, fib_n); });
   pool.wait_idle();
@@ -103,10 +101,12 @@ int main(int argc, char** argv) {
   if (run == nullptr || argc != 3) return 2;
   const unsigned long rounds = std::strtoul(argv[2], nullptr, 10);
 
+  const millpool::manual_clock stands_still;  // so every task is short
   worker_pool pool{{.min_workers = 1,
                     .max_workers = 1,
                     .queue_capacity = 2 * stream_tasks,
-                    .max_compensation = 0}};
+                    .max_compensation = 0,
+                    .time = &stands_still}};
   for (int i = 0; i < 2; ++i) (void)run(pool);  // what is allocated once is allocated now
   const std::uint64_t before = millpool::test::allocations_of_all_threads();
   std::uint64_t tasks = 0;
