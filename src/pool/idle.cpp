@@ -1,6 +1,5 @@
 #include "src/pool/idle.hpp"
 
-#include "millpool/sync/asymmetric_barrier.hpp"
 #include "src/pool/worker.hpp"
 
 #include <utility>
@@ -45,8 +44,7 @@ bool idle_workers::start_search() noexcept {
 
 void idle_workers::stop_search() noexcept { state_.fetch_sub(one_searcher); }
 
-bool idle_workers::wake_one() noexcept {
-  light_barrier();
+bool idle_workers::wake_one_of_some() noexcept {
   std::uint32_t seen = state_.load(std::memory_order_relaxed);
   // An addition of nothing: a full fence, which the end of a search is, too.
   if (searchers(seen) > 0) seen = state_.fetch_add(0);

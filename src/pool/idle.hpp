@@ -4,6 +4,7 @@
 
 #include "millpool/base/atomic.hpp"
 #include "millpool/base/cache_line.hpp"
+#include "millpool/sync/asymmetric_barrier.hpp"
 #include "millpool/sync/mutex.hpp"
 
 #include <cstddef>
@@ -63,10 +64,15 @@ class idle_workers {
 
   /// Something is visible: wakes the worker that entered last, unless one searches.
   /// \return false if none sleeps and none searches.
-  bool wake_one() noexcept;
+  bool wake_one() noexcept {
+    light_barrier();
+    const std::uint32_t seen = state_.load(std::memory_order_relaxed);
+    return seen != 0 && wake_one_of_some();
+  }
   void wake_all() noexcept;
 
  private:
+  bool wake_one_of_some() noexcept;
   void popped(worker& woken) noexcept;
 
   static constexpr std::uint32_t one_sleeper = 1;

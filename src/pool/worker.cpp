@@ -246,7 +246,7 @@ bool worker::fork(const task_kind& kind, completion& half) noexcept {
   queued_task task{kind, std::bit_cast<std::uint64_t>(&half), 0};
   static_cast<void>(kept_->push(task, time_point{}));
   keeps_submitted_ = true;
-  if (!core_.idle().wake_one()) core_.wake_for_work();
+  core_.wake_for_work();
   return true;
 }
 
