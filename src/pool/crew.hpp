@@ -22,7 +22,7 @@ namespace millpool {
 ///   minimum <= live workers <= limit = maximum + min(blocked workers, max_compensation)
 ///
 /// The upper bound is reached from above where resize() lowered it or a blocked worker came back: a
-/// surplus worker leaves before it takes its next task.
+/// surplus worker leaves when it keeps nothing, before it takes its next task.
 ///
 /// Thread safety  every member may be called concurrently.
 class crew {

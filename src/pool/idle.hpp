@@ -15,17 +15,20 @@ namespace millpool {
 class worker;
 
 /// The workers that have nothing to do, last come first woken: the one whose caches are warmest. At
-/// most one is woken at a time: it searches, and wakes the next when it has found more than it
-/// takes.
+/// most one is woken at a time, but by wake_all(): it searches, and wakes the next when it has
+/// found more than it takes.
 ///
 /// State of a worker   busy --start_search--> searching --enter--> asleep --leave--> busy
-///                     asleep --wake_one, by a waker--> searching --stop_search--> busy
+///                     busy --enter--> asleep --wake, by a waker--> searching
+///                     searching --stop_search--> busy
 /// The protocol by which no wake-up is lost (promise P6)
 ///   a submitter   1. makes the task visible   2. light_barrier()   3. reads state_
 ///   a worker      1. enter(): changes state_  2. heavy_barrier()   3. looks at all that is visible
-/// So the worker sees the task, or the submitter sees that the worker sleeps. A submitter that
-/// reads "somebody searches", and reads it again by a read-modify-write, leaves it to that one. It
-/// comes through enter(), or
+/// So the worker sees the task, or the submitter sees that the worker sleeps. (Among short tasks, a
+/// worker that dozes may leave the look to one that is awake, and a submitter the wake to the end
+/// of the doze: worker::sleep() and pool_core::wake_one(). The last one awake looks.) A submitter
+/// that reads "somebody searches", and reads it again by a read-modify-write, leaves it to that
+/// one. It comes through enter(), or
 ///   1. stop_search(), also a read-modify-write
 ///   2. takes a task, and wakes another if more is left
 /// and so sees the task in either case. In the other order it could take an older task, which may

@@ -1,4 +1,4 @@
-// Layer 3 · pool: what a worker keeps for itself, as long as nobody else is idle.
+// Layer 3 · pool: what a worker keeps for itself, as long as nobody else takes it.
 #pragma once
 
 #include "millpool/base/atomic.hpp"
@@ -14,8 +14,11 @@
 
 namespace millpool {
 
-/// The tasks that one worker has submitted, or has taken from the channel with others: it runs the
-/// newest first, and any other worker may steal the oldest. All are of one lane.
+/// The tasks that one worker's tasks have submitted, or that it has taken from the channel in a
+/// batch: it pops what was pushed last, and any other worker may steal what was pushed first. A
+/// batch is pushed the last first, so that it is run in its order, and a thief takes its last. All
+/// are of one lane, but halves of a join(), which lie here whatever the lane of the task that
+/// forked them.
 class own_tasks {
  public:
   static constexpr std::size_t capacity = 256;
@@ -25,7 +28,7 @@ class own_tasks {
     time_point submitted;
   };
 
-  /// Owner only. REQUIRES: of the same lane as what is in it. \return false: full.
+  /// Owner only. REQUIRES: of the same lane as what is in it, or a half. \return false: full.
   /// \throws std::bad_alloc at the first push, if not after allocate().
   [[nodiscard]] bool push(queued_task& task, time_point submitted) {
     if (deque_.size() == capacity) return false;
@@ -34,14 +37,14 @@ class own_tasks {
   [[nodiscard]] bool push(const entry& task) { return deque_.push(task); }
   void allocate() { deque_.allocate(); }
 
-  /// Owner only. The newest.
+  /// Owner only. What was pushed last.
   [[nodiscard]] std::optional<waiting_task> pop() noexcept {
     entry newest{};
     if (!deque_.pop(newest)) return std::nullopt;
     return waiting_task{queued_task::adopt(newest.task), newest.submitted};
   }
 
-  /// Anybody. The oldest.
+  /// Anybody. What was pushed first.
   [[nodiscard]] std::optional<waiting_task> steal() noexcept {
     entry oldest{};
     for (;;) {

@@ -1,4 +1,4 @@
-// A task's way in, and what it meets there. Next stop: worker.cpp.
+// A task's way in, and what it meets there. Next stop: channel/task_channel.hpp.
 #include "src/pool/pool_core.hpp"
 
 #include "millpool/sync/asymmetric_barrier.hpp"
@@ -257,8 +257,8 @@ bool pool_core::wake_one(std::size_t waiting) noexcept {
     light_barrier();
     if (idle_.anybody_dozes() && idle_.asleep() < crew_.live()) return true;
   }
-  // A submitter that reads "paused" skips the wake. resume() clears it, which is a full fence, and
-  // then wakes everybody; so does our push, by the barrier of idle_workers.
+  // A submitter that reads "paused" skips the wake. resume() clears it and then wakes everybody,
+  // and who wakes passes a heavy_barrier() before it sleeps again: so it sees what we have put.
   return paused() || idle_.wake_one() || !crew_.may_grow();
 }
 

@@ -44,16 +44,19 @@ struct class_record {
 
 /// The pool itself: accept() on one side, what a worker needs on the other.
 ///
-/// A task's way   accept() -> channel -> worker::next() -> runner::run() -> completion
+/// A task's way   accept() -> channel, or a worker's own_tasks -> worker::next() -> runner::run()
+///                -> completion
 /// Invariants
-///   I1  a task is counted as accepted before or when it can be seen, and as settled after its end
-///       was told. So who sums up what has settled first, and what was accepted then, never sees
-///       fewer tasks inside than there are.
+///   I1  a task is counted as accepted before or when it can be seen (half of a join(): when
+///       another worker takes it), and as settled after its end was told. So who sums up what has
+///       settled first, and what was accepted then, never sees fewer tasks inside than there are.
 ///   I2  once `cancels` is set and a heavy_barrier() has passed after that, no task starts.
 ///   I3  put_off_ is closed before channel_ is: who finds the channel closed and then put_off_
 ///       empty has seen the last task.
-/// Lifetime  held by the worker_pool, by each worker's thread, and by each call of accept(): so the
-///           worker_pool may go while any of them is still on its way out (promise P11).
+/// Lifetime  held by the worker_pool, by each worker's thread, and by a call of accept() that waits
+///           or calls what is not ours; before and after that the call is a visit, which the
+///           worker_pool's destructor awaits: so the worker_pool may go while any of them is still
+///           on its way out (promise P11).
 class pool_core : public std::enable_shared_from_this<pool_core> {
  public:
   explicit pool_core(pool_options options);
@@ -86,13 +89,15 @@ class pool_core : public std::enable_shared_from_this<pool_core> {
     closes = 16,   ///< close() has begun
   };
   [[nodiscard]] std::uint32_t control() const noexcept {
-    // relaxed: who sets a bit sees to it by a heavy_barrier() that it is seen.
+    // relaxed: who sets `cancels`, `abandons` or `awaited` sees to it by a heavy_barrier() that it
+    // is seen. `pauses` and `closes` may be seen a moment late: what goes through the channel is
+    // decided by its lock.
     return control_.load(std::memory_order_relaxed);
   }
   [[nodiscard]] bool paused() const noexcept { return (control() & pauses) != 0; }
   [[nodiscard]] const atomic<bool>& cancelling() const noexcept { return cancelling_; }
 
-  /// From here on tasks are measured one in a few, or all.
+  /// Whether the tasks that were measured of late ran for at most a microsecond.
   [[nodiscard]] bool tasks_are_short() const noexcept {
     return samples_.load(std::memory_order_relaxed);
   }
@@ -103,6 +108,7 @@ class pool_core : public std::enable_shared_from_this<pool_core> {
            idle_.asleep() + 1 < crew_.live();
   }
   static constexpr std::size_t worth_a_batch = 64;  // places
+  /// From here on tasks are measured one in a few, or all.
   void sample(bool few) noexcept {
     // relaxed, both: it only decides how much is measured. Stored only where it changes, since
     // every submission reads it.
@@ -114,7 +120,7 @@ class pool_core : public std::enable_shared_from_this<pool_core> {
   /// Whether a worker would find something to do: a task, or the end of the pool.
   [[nodiscard]] bool work_visible();
 
-  /// Something waits in the channel: wakes an idle worker, or starts one if the crew may grow.
+  /// Something waits: wakes an idle worker, or starts one if the crew may grow.
   void wake_for_work();
 
   /// Keeps a task that found the channel full, and that its submitter, a worker, may neither wait
@@ -134,7 +140,7 @@ class pool_core : public std::enable_shared_from_this<pool_core> {
   /// A task of this key has run: the next one may be taken.
   void release_serial(std::uint64_t key);
 
-  /// Takes a waiting task that reports to `owner`, the newest.
+  /// Takes a task that reports to `owner`, the newest, out of the channel or of what was put off.
   [[nodiscard]] std::optional<waiting_task> take_owned_by(const void* owner);
   void worker_blocks() { crew_.worker_blocks(); }
   void worker_unblocks() noexcept { crew_.worker_unblocks(); }

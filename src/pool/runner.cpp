@@ -1,3 +1,4 @@
+// Where a task starts, and where it ends. Next stop: idle.hpp, for when there is none.
 #include "src/pool/runner.hpp"
 
 #include "millpool/sync/asymmetric_barrier.hpp"

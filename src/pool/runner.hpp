@@ -83,8 +83,8 @@ class runner : public thread_host {
   /// that report to it.
   [[nodiscard]] virtual std::optional<waiting_task> take_kept(const void* owner) noexcept;
 
-  /// Keeps `task` for this thread, where others can steal it. \return false if it does not: `task`
-  /// is then as it was.
+  /// Accepts `task` and keeps it for this thread, where others can steal it. \return false if it
+  /// does not: `task` is then as it was.
   [[nodiscard]] virtual bool keep(queued_task& task, unsigned lane, const admission& how) noexcept;
 
   /// The two steps of join().

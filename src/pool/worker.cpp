@@ -1,4 +1,4 @@
-// One worker's life. Next stop: idle.hpp, for when it sleeps.
+// One worker's life. Next stop: runner.cpp, for what it does with a task.
 #include "src/pool/worker.hpp"
 
 #include "millpool/sync/asymmetric_barrier.hpp"
@@ -113,8 +113,8 @@ std::optional<waiting_task> worker::take_next_kept() noexcept {
   if ((core_.channel().ready_lanes() & higher) != 0) return std::nullopt;
   auto task = kept_->pop();
   if (!task) keeps_submitted_ = false;
-  // pop() passes a light_barrier(): who sets `pauses` and passes a heavy one sees to it that
-  // nothing is taken after.
+  // Looked at after the pop, so that a pause that is seen holds it back. One that this look just
+  // misses came after the task was taken.
   if (task && core_.paused()) {
     static_cast<void>(kept_->push(task->task, task->submitted));
     return std::nullopt;

@@ -15,8 +15,9 @@
 
 namespace millpool {
 
-/// Takes tasks from the channel and runs them until the pool is closed and empty, or until there
-/// are more workers than wanted.
+/// Takes tasks and runs them until the pool is closed and empty, or until there are more workers
+/// than wanted. It takes what it keeps itself, if nothing of a higher priority waits in the
+/// channel; then from the channel, in turn with what was put off; and last what other workers keep.
 ///
 /// Lifetime  owned by crew, from before its thread starts until after it was joined; a worker that
 ///           is left behind at shutdown stays with the core, which its thread keeps alive.

@@ -56,13 +56,16 @@ inline constexpr task_kind half_of_a_join{
 
 /// Calls a() and b(), and returns when both have returned. In a task of `pool`, b is left where an
 /// idle worker can take it while this thread calls a; if none has, this thread calls b itself: that
-/// is two calls and a few instructions, no allocation. Elsewhere, a task does all that, and this
-/// thread waits for it.
+/// is two calls and a few instructions, no allocation. Where workers keep nothing (a capacity below
+/// 64, a full_policy that refuses or discards), or no more, this thread calls both in turn. Outside
+/// the pool's tasks, a task does all that, and this thread waits for it.
 ///
 ///   join(pool, [&] { sort(low); }, [&] { sort(high); });
 ///
-/// Errors  both are awaited; then the exception of a, else that of b, is thrown on. task_stopped if
-///         the cancel step or a purge() took b away, or the pool refused the task: submit_error.
+/// Errors  where a throws, b is awaited if another worker has taken it, and else not called; then
+///         the exception of a is thrown on. Else that of b; or task_stopped, if the cancel step or
+///         a purge() took b away. Outside the pool's tasks submit_error, if the pool refused the
+///         task.
 /// Counts  b is one of the pool's tasks only if another worker took it.
 template <std::invocable A, std::invocable B>
 void join(worker_pool& pool, A&& a, B&& b) {

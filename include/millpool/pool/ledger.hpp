@@ -22,7 +22,7 @@ struct ledger {
   std::uint64_t expired = 0;
   std::uint64_t discarded = 0;
   std::uint64_t abandoned = 0;
-  std::uint64_t waiting = 0;  ///< in the channel, or put off
+  std::uint64_t waiting = 0;  ///< in the channel, put off, or kept by a worker: there an estimate
   std::uint64_t running = 0;  ///< taken from there, and not ended yet
 
   [[nodiscard]] std::uint64_t inside() const noexcept { return waiting + running; }

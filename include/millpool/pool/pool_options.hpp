@@ -74,7 +74,9 @@ struct pool_options {
   std::optional<std::size_t> min_workers{};  ///< 0 is allowed: no thread until there is work
   std::optional<std::size_t> max_workers{};  ///< at least 1, and not less than the minimum
 
-  std::size_t queue_capacity = 1024;  ///< tasks that wait, over all lanes; at least 1
+  /// Tasks that wait, over all lanes and with all workers; at least 1. Below 64 workers keep no
+  /// tasks: all go through the channel, one at a time.
+  std::size_t queue_capacity = 1024;
   full_policy when_full = full_policy::block;
   duration block_for = std::chrono::seconds{1};  ///< for full_policy::block_for
   duration keep_alive = std::chrono::seconds{60};
@@ -83,7 +85,7 @@ struct pool_options {
   /// Workers that may be added for a time, above max_workers, while others are blocked in a wait or
   /// a blocking_region. Where none is left, what only another worker could run waits until one
   /// comes back: with 0, promise P5 holds for the waits only that can run the awaited task
-  /// themselves.
+  /// themselves. A task that another worker keeps is none of these.
   std::size_t max_compensation = 64;
 
   /// Asked before each submission takes a place, on the submitter's thread: an answer refuses it,

@@ -34,17 +34,23 @@ struct pool_stats {
   ledger tasks;
   std::array<std::uint64_t, submit_errc_count> refused{};  ///< submissions, by submit_errc
   std::size_t queue_capacity = 0;
-  std::array<std::size_t, lane_count> depth{};  ///< waiting tasks by priority, 0 the highest
+  /// Waiting tasks by priority, 0 the highest. What workers keep is an estimate.
+  std::array<std::size_t, lane_count> depth{};
   /// Waiting tasks beyond the capacity: what tasks submitted to their own full pool, many deep, and
   /// what therefore could neither wait for room nor run at once.
   std::size_t put_off = 0;
-  duration oldest_waiting{};  ///< age of the oldest waiting task, or zero
+  /// Age of the oldest task that waits in the channel or was put off, or zero: not of what workers
+  /// keep. It may be some milliseconds too long.
+  duration oldest_waiting{};
   worker_counts workers;
   std::size_t min_workers = 0;
   std::size_t max_workers = 0;
   bool paused = false;
   std::uint64_t thread_failures = 0;  ///< threads that could not be started
-  histogram_snapshot wait;           ///< from submission to start, of each task that ran to its end
+  /// From submission to start, of the tasks that ran to their end. Of tasks shorter than a
+  /// microsecond one in sixteen is measured, and counts for sixteen; but all are where on_task_end
+  /// is set, or with full_policy::discard_oldest. Halves of a join() are not measured.
+  histogram_snapshot wait;
   histogram_snapshot run;            ///< from start to end, of the same
   std::vector<class_stats> classes;  ///< in the order of add_class
 };

@@ -1,4 +1,4 @@
-// Layer 3 · pool: a task on its way from submit to its result. Next stop: channel/task_channel.hpp.
+// Layer 3 · pool: a task on its way from submit to its result. Next stop: src/pool/pool_core.cpp.
 #pragma once
 
 #include "millpool/base/block_cache.hpp"
@@ -81,17 +81,17 @@ struct task_kind {
 ///
 ///   closure                                        a                    b
 ///   up to 16 bytes, trivially copyable, posted     its bytes            its bytes
-///   up to 8 bytes, of a task_group                 its bytes            the completion*
+///   up to 8 bytes, the same, of a task_group       its bytes            the completion*
 ///   else, in a block of its own                    the block            the extras, or 0
 ///   with a result: in one block with the result    the block            the extras, or 0
 ///
 /// So a small task costs no allocation, and moving one is three words and no call.
 /// State                                           where it lies
-///   waiting --begin--> running --end--> ended     waiting: in the channel, or a worker's deque
+///   waiting --begin--> running --end--> ended     waiting: in a channel, or a worker's deque
 ///                                                 running: on a worker's stack
 ///   waiting ----------------end--> ended          cancelled, expired or discarded before its start
 /// Invariants
-///   I1  it ends exactly once (promise P1); whoever took it out of the channel sees to that.
+///   I1  it ends exactly once (promise P1); whoever took it from where it waited sees to that.
 ///   I2  the closure is destroyed before the completion is told (promise P2).
 class queued_task {
  public:
@@ -129,7 +129,7 @@ class queued_task {
 
   [[nodiscard]] bool is_forked_half() const noexcept { return kind_->is_forked_half; }
 
-  /// The tag by which a waiter finds its own tasks in the channel.
+  /// The tag by which a waiter finds its own tasks, in the channel and in its worker's deque.
   [[nodiscard]] const void* owner() const noexcept {
     const completion* const told = target();
     return told != nullptr ? told->owner() : nullptr;
@@ -360,7 +360,7 @@ std::pair<queued_task, Target*> make_task_with_result(F&& f, task_extras_ptr ext
 /// A task that was taken, and when it was submitted.
 struct waiting_task {
   queued_task task;
-  time_point submitted;
+  time_point submitted;  ///< a stamp: see src/pool/stamp.hpp
 };
 
 /// A task that purge() took out of its pool. Its pool has counted it as discarded; what becomes of

@@ -46,8 +46,13 @@ struct admission {
 ///                submit() take a task_class instead, too. A priority above 7:
 ///                std::invalid_argument. An lvalue is copied, an rvalue moved; a refused task is
 ///                destroyed.
-/// Priorities     0 is the highest, 7 the lowest, default_priority lies between. FIFO within one.
-/// Full           at queue_capacity waiting tasks, full_policy decides. A worker's submission to
+/// Priorities     0 is the highest, 7 the lowest, default_priority lies between.
+/// Ordering       what waits in the channel is taken by priority, first in, first out within one
+///                (promise P3). What a task of the pool submits may stay with its worker, which
+///                runs the newest first; a worker that has nothing takes the oldest. Who needs an
+///                order there gives the tasks a serial_key.
+/// Full           when queue_capacity places are taken, by tasks that wait and by what workers hold
+///                for those they keep, full_policy decides. A worker's submission to
 ///                its own pool never waits: where the policy would block, the worker runs the task
 ///                itself, at once, or puts it off for any worker if it is deep in such tasks (P5).
 /// Exceptions     a task's never end a worker: submit() keeps it in the future, post() gives it to
@@ -58,8 +63,9 @@ struct admission {
 ///                constructor and destructor as usual, but threads blocked in a submission when the
 ///                pool is destroyed come back with `closed`, and a task may destroy its own pool.
 /// Allocation     none a task once the process is warm, for closures of up to 64 bytes: those of up
-///                to 16 that can be copied byte by byte travel as they are, others and results in
-///                blocks that are used again.
+///                to 16 that can be copied byte by byte and that are posted travel as they are. The
+///                others, results, and what options ask for lie in blocks that are used again. A
+///                worker's deque is made when it first keeps a task.
 /// fork()         a child's submissions are refused as `forked`; its copy of the pool does nothing.
 class worker_pool {
  public:
@@ -191,23 +197,26 @@ class worker_pool {
   /// Bundles options under a name. \throws std::invalid_argument naming what is wrong with them.
   task_class add_class(task_class_options options);
 
-  /// Changes the number of workers. A worker that is one too many ends after its task.
+  /// Changes the number of workers. A worker that is one too many ends after its task, and after
+  /// those that it keeps.
   /// \throws std::invalid_argument if max_workers is 0 or less than min_workers.
   void resize(std::size_t min_workers, std::size_t max_workers);
 
   /// \throws std::invalid_argument if capacity is 0. What waits beyond a smaller capacity stays.
   void set_queue_capacity(std::size_t capacity);
 
-  /// From here until resume() no task is taken out of the channel; one that was taken before may
-  /// still start. Running tasks go on, and so does what a full pool's submitter must run itself.
-  /// Submissions are accepted while there is room. drain(), cancel() and shutdown() resume, and
-  /// once one of them has begun pause() has no effect.
+  /// From here until resume() no task is taken, neither out of the channel nor from what workers
+  /// keep; one that a worker was just taking may still start. Running tasks go on, and with them
+  /// both calls of a join() and what a full pool's submitter must run itself. Submissions are
+  /// accepted while there is room. drain(), cancel() and shutdown() resume, and once one of them
+  /// has begun pause() has no effect.
   void pause() noexcept;
   void resume() noexcept;
   [[nodiscard]] bool is_paused() const noexcept;
 
-  /// Takes out all that waits, counted as discarded. \return the tasks, in the order in which they
-  /// would have run: run them, or destroy them, and their futures end as discarded.
+  /// Takes out all that waits, counted as discarded. \return the tasks: those of the channel in the
+  /// order in which they would have run, then those that were put off, then those that workers
+  /// keep. Run them, or destroy them, and their futures end as discarded.
   std::vector<purged_task> purge();
 
   /// Waits until every accepted task has ended (but those in which the calling thread is). A task
