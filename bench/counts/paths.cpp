@@ -69,7 +69,8 @@ unsigned fib(worker_pool& pool, unsigned n) {
   if (n < 2) return n;
   unsigned x = 0;
   unsigned y = 0;
-  millpool::join(pool, [&] { x = fib(pool, n - 1); }, [&] { y = fib(pool, n - 2); });
+  millpool::join(
+      pool, [&] { x = fib(pool, n - 1); }, [&] { y = fib(pool, n - 2); });
   return x + y;
 }
 

@@ -1,5 +1,6 @@
 #include "src/pool/crew.hpp"
 
+#include "millpool/sync/asymmetric_barrier.hpp"
 #include "src/pool/pool_core.hpp"
 
 #include <algorithm>
@@ -96,6 +97,7 @@ bool crew::leave_if(worker& self, Condition may_leave) {
     live_.store(workers_.size(), std::memory_order_relaxed);
   }
   // A task may have come while this worker was still counted, and so no other was started or woken.
+  heavy_barrier();  // who keeps a task sees live_, or we see the task; so below, for limit_
   if (core_.work_visible()) core_.wake_for_work();
   return true;
 }
@@ -106,6 +108,7 @@ void crew::worker_blocks() {
     ++blocked_;
     update_limit();
   }
+  heavy_barrier();
   if (core_.work_visible()) core_.wake_for_work();
 }
 

@@ -8,12 +8,13 @@ namespace millpool {
 
 // seq_cst in all changes of state_: they are rare, and what a reader may miss is said in idle.hpp.
 
-std::size_t idle_workers::enter(worker& self, bool searched, bool dozes) noexcept {
+idle_workers::entered idle_workers::enter(worker& self, bool searched, bool may_doze) noexcept {
   const lock_guard lock{mutex_};
-  self.dozes = dozes;
-  if (dozes) dozers_.fetch_add(1, std::memory_order_relaxed);
+  self.dozes = may_doze && dozers_.load(std::memory_order_relaxed) == 0;
+  if (self.dozes) dozers_.fetch_add(1, std::memory_order_relaxed);
   self.idle_below = std::exchange(top_, &self);
-  return sleepers(state_.fetch_add(one_sleeper - (searched ? one_searcher : 0))) + 1;
+  const std::uint32_t before = state_.fetch_add(one_sleeper - (searched ? one_searcher : 0));
+  return {sleepers(before) + 1, self.dozes};
 }
 
 bool idle_workers::leave(worker& self) noexcept {

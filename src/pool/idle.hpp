@@ -43,9 +43,12 @@ class idle_workers {
  public:
   /// The calling worker is about to look once more, and then to park. heavy_barrier() follows.
   /// \param  searched  whether it was searching until now.
-  /// \param  dozes     whether it will look again by itself soon.
-  /// \return how many sleep, with this one.
-  std::size_t enter(worker& self, bool searched, bool dozes) noexcept;
+  /// \param  may_doze  whether it would look again by itself soon; one at a time does.
+  struct entered {
+    std::size_t asleep;  ///< how many sleep, with this one
+    bool dozes;
+  };
+  entered enter(worker& self, bool searched, bool may_doze) noexcept;
 
   /// \return false if a waker has popped `self`: its token is then on the way. O(idle workers).
   [[nodiscard]] bool leave(worker& self) noexcept;

@@ -44,6 +44,13 @@ class own_tasks {
     return waiting_task{queued_task::adopt(newest.task), newest.submitted};
   }
 
+  /// Owner only. What was pushed first.
+  [[nodiscard]] std::optional<waiting_task> pop_oldest() noexcept {
+    entry oldest{};
+    if (!deque_.pop_oldest(oldest)) return std::nullopt;
+    return waiting_task{queued_task::adopt(oldest.task), oldest.submitted};
+  }
+
   /// Anybody. What was pushed first.
   [[nodiscard]] std::optional<waiting_task> steal() noexcept {
     entry oldest{};

@@ -47,6 +47,7 @@ pool_core::pool_core(pool_options options)
       put_off_{std::numeric_limits<std::size_t>::max(), options_.aging, *options_.time,
                &serial_keys_},
       crew_{*this} {
+  capacity_.store(options_.queue_capacity, std::memory_order_relaxed);
   prepare_barriers();  // before there are threads of ours, for which the kernel would have to wait
 }
 
@@ -228,11 +229,15 @@ std::size_t pool_core::accept_bulk(std::span<queued_task> tasks, unsigned lane) 
 void pool_core::resize(std::size_t minimum, std::size_t maximum) {
   if (forked()) return;
   crew_.resize(minimum, maximum);
+  heavy_barrier();                      // who keeps a task sees the new bounds, or we see the task
   if (work_visible()) wake_for_work();  // there may be room for a worker that was missing
 }
 
 void pool_core::set_queue_capacity(std::size_t capacity) {
-  if (!forked()) channel_.set_capacity(capacity);
+  if (forked()) return;
+  channel_.set_capacity(capacity);
+  capacity_.store(capacity, std::memory_order_relaxed);  // a hint: the channel decides
+  capacity_revision_.fetch_add(1, std::memory_order_release);
 }
 
 // ---- the workers' side
@@ -251,7 +256,7 @@ void pool_core::wake_for_work() {
 // \param  waiting  how many tasks wait, as far as the caller knows.
 bool pool_core::wake_one(std::size_t waiting) noexcept {
   constexpr std::size_t a_pile = 256;
-  if (waiting < std::min(a_pile, options_.queue_capacity / 2) && tasks_are_short()) {
+  if (waiting < std::min(a_pile, capacity() / 2) && tasks_are_short()) {
     // Another worker for short tasks costs more than it brings, as long as one is at them and
     // another looks now and then: see worker::found().
     light_barrier();
@@ -345,15 +350,26 @@ std::vector<pool_core::task_in_lane> pool_core::take_all_waiting() {
   const std::size_t before = all.size();
   put_off_.take_all(reserve, keep);
   if (all.size() > before) left_put_off(all.size() - before);
+  std::size_t kept = 0;
   kept_.any_of(0, [&](own_tasks& each) {
     const std::size_t lane = each.lane();
-    if (!each.empty()) all.reserve(all.size() + own_tasks::capacity);  // none is lost on the way
-    while (auto task = each.steal()) {
+    const std::size_t first = all.size();
+    // No more than it has now: its owner may go on to push.
+    for (std::size_t left = each.size(); left > 0; --left) {
+      all.reserve(all.size() + left);  // none is lost on the way
+      auto task = each.steal();
+      if (!task) break;
       if (task->task.is_forked_half()) forked_halves_.fetch_add(1);
       all.push_back({std::move(task->task), {task->submitted, lane}});
     }
+    std::reverse(all.begin() + static_cast<std::ptrdiff_t>(first), all.end());
+    kept += all.size() - first;
     return false;
   });
+  // They were to run before what is in the channel. Their workers give their places back.
+  std::rotate(all.begin(), all.end() - static_cast<std::ptrdiff_t>(kept), all.end());
+  std::ranges::stable_sort(all, {}, [](const task_in_lane& each) { return each.when.lane; });
+  if (kept > 0) idle_.wake_all();
   return all;
 }
 
@@ -368,13 +384,9 @@ void pool_core::release_serial(std::uint64_t key) {
     idle_.wake_all();  // it may be at its end, now that this one is not blocked
 }
 
-bool pool_core::fork(const task_kind& kind, completion& half) {
+runner* pool_core::fork(const task_kind& kind, completion& half) {
   runner* const self = runner::of(*this);
-  return self != nullptr && self->fork(kind, half);
-}
-
-bool pool_core::take_back(const completion& half) noexcept {
-  return runner::of(*this)->take_back(half);
+  return self != nullptr && self->fork(kind, half) ? self : nullptr;
 }
 
 // ---- how tasks end
@@ -384,10 +396,16 @@ void pool_core::end_outside(queued_task&& task, time_point submitted, task_state
   class_record* const of_class = task.of_class();
   count_outside(state, of_class);
   if (options_.on_task_end) {
-    report_end(of_class, state, options_.time->now() - stamp::time_of(submitted), {});
+    report_end(of_class, state, waited_since(submitted), {});
   }
   std::move(task).end(state);
   settle_outside();
+}
+
+// Half of a join has no time of its submission.
+duration pool_core::waited_since(time_point submitted) const noexcept {
+  if (!options_.on_task_end || submitted == time_point{}) return {};
+  return options_.time->now() - stamp::time_of(submitted);
 }
 
 void pool_core::count_outside(task_state state, class_record* of_class) noexcept {
@@ -497,6 +515,7 @@ void pool_core::pause() noexcept {
   const lock_guard lock{pause_mutex_};
   if (ending_) return;
   control_.fetch_or(pauses);
+  heavy_barrier();  // who takes what is kept from here on sees it
   // By their locks, so that no worker that looked at control() before takes a task after.
   channel_.pause();
   put_off_.pause();
@@ -528,10 +547,9 @@ std::vector<purged_task> pool_core::purge() {
   if (forked()) return purged;
   std::vector<task_in_lane> all = take_all_waiting();
   purged.reserve(all.size());
-  const time_point now = options_.time->now();
   for (auto& [task, when] : all) {
     count_outside(task_state::discarded, task.of_class());
-    report_end(task.of_class(), task_state::discarded, now - stamp::time_of(when.came), {});
+    report_end(task.of_class(), task_state::discarded, waited_since(when.came), {});
     purged.emplace_back(std::move(task), static_cast<unsigned>(when.lane));
     settle_outside();
   }

@@ -104,10 +104,23 @@ class pool_core : public std::enable_shared_from_this<pool_core> {
   /// Whether tasks are short and another worker is at them: then the calling worker need not be, as
   /// long as it looks now and then.
   [[nodiscard]] bool others_are_awake() const noexcept {
-    return tasks_are_short() && options_.queue_capacity >= worth_a_batch &&
-           idle_.asleep() + 1 < crew_.live();
+    return tasks_are_short() && capacity() >= worth_a_batch && idle_.asleep() + 1 < crew_.live();
   }
   static constexpr std::size_t worth_a_batch = 64;  // places
+
+  /// How often short tasks were taken from the channel, by anybody: shows that somebody is at it.
+  [[nodiscard]] std::uint32_t takes() const noexcept {
+    return takes_.load(std::memory_order_relaxed);
+  }
+  void count_take() noexcept { takes_.fetch_add(1, std::memory_order_relaxed); }
+
+  /// The capacity of the channel, and how often it was changed. Hints: the channel decides.
+  [[nodiscard]] std::size_t capacity() const noexcept {
+    return capacity_.load(std::memory_order_relaxed);
+  }
+  [[nodiscard]] std::uint32_t capacity_revision() const noexcept {
+    return capacity_revision_.load(std::memory_order_acquire);
+  }
   /// From here on tasks are measured one in a few, or all.
   void sample(bool few) noexcept {
     // relaxed, both: it only decides how much is measured. Stored only where it changes, since
@@ -145,9 +158,8 @@ class pool_core : public std::enable_shared_from_this<pool_core> {
   void worker_blocks() { crew_.worker_blocks(); }
   void worker_unblocks() noexcept { crew_.worker_unblocks(); }
 
-  /// join()'s two steps: see there.
-  [[nodiscard]] bool fork(const task_kind& kind, completion& half);
-  [[nodiscard]] bool take_back(const completion& half) noexcept;
+  /// See join(). \return whose take_back() is to follow; null: it was not forked.
+  [[nodiscard]] runner* fork(const task_kind& kind, completion& half);
 
   // ---- how tasks end
   /// Counts and tells the end of a task that never ran.
@@ -193,6 +205,7 @@ class pool_core : public std::enable_shared_from_this<pool_core> {
   };
   [[nodiscard]] std::vector<task_in_lane> take_all_waiting();
   [[nodiscard]] std::uint64_t unsettled();  // I1
+  [[nodiscard]] duration waited_since(time_point submitted) const noexcept;
   std::expected<void, submit_errc> accept_admitted(queued_task& task, unsigned lane,
                                                    const admission& how, visit& here);
   // Returns whether that is enough; else grow() is to follow.
@@ -218,6 +231,10 @@ class pool_core : public std::enable_shared_from_this<pool_core> {
   alignas(cache_line_size) atomic<std::uint32_t> control_{0};  // bits of `condition`
   atomic<bool> cancelling_{false};                             // the same as `cancels`
   atomic<bool> samples_{false};
+  atomic<std::size_t> capacity_{0};
+  atomic<std::uint32_t> capacity_revision_{0};
+
+  alignas(cache_line_size) atomic<std::uint32_t> takes_{0};
 
   alignas(cache_line_size) serial_keys serial_keys_;  // shared by the two channels
   task_channel<queued_task> channel_;

@@ -20,14 +20,6 @@ constexpr std::size_t nesting_max = 16;
 // megabyte.
 constexpr std::size_t helping_max = 1000;
 
-const std::stop_token never_stops;
-
-const std::stop_token& stop_token_of(const task_extras* asked, const completion* target) noexcept {
-  if (asked != nullptr && asked->stop_token.stop_possible()) return asked->stop_token;
-  if (target != nullptr && target->stop_token() != nullptr) return *target->stop_token();
-  return never_stops;
-}
-
 thread_local runner* runner_of_this_thread = nullptr;
 
 }  // namespace
@@ -70,6 +62,7 @@ void runner::run_while_blocked(queued_task&& task, time_point submitted) noexcep
 void runner::run_to_its_end(queued_task&& task, time_point submitted) noexcept {
   const clock& time = *core_.options().time;
   millpool::completion* const target = task.target();
+  const std::stop_token stop = task.stop_token();
   const task_extras_ptr asked{task.extras()};
   class_record* const of_class = asked ? asked->of_class : nullptr;
   const bool is_forked_half = task.is_forked_half();
@@ -77,8 +70,6 @@ void runner::run_to_its_end(queued_task&& task, time_point submitted) noexcept {
   const bool measured = stamp::stands_for(submitted) != 0;
   const time_point start = measured || asked ? time.now() : time_point{};
   const duration waited = measured ? start - stamp::time_of(submitted) : duration{};
-
-  const std::stop_token& stop = stop_token_of(asked.get(), target);
 
   // Who has forked a half waits for it even where it is abandoned: the half uses that one's stack.
   frame here{nullptr, is_forked_half ? nullptr : target, of_class};

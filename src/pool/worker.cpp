@@ -30,6 +30,9 @@ worker::worker(pool_core& core, std::size_t index)
       index_{index},
       name_{core.options().name + '/' + std::to_string(index)},
       kept_{core.kept().of(index)},
+      // What lies here cannot be displaced.
+      batches_{core.options().when_full != full_policy::discard_oldest &&
+               core.options().when_full != full_policy::discard_lowest},
       // Where a full channel is not simply waited for, it is the channel that must be full.
       keeps_own_{core.options().when_full == full_policy::block ||
                  core.options().when_full == full_policy::block_for ||
@@ -48,6 +51,9 @@ void worker::main(std::shared_ptr<pool_core> core) noexcept {
   // What the hook refers to may be gone before a worker that was left behind.
   if (core->options().on_worker_stop && !is_left_behind()) core->options().on_worker_stop(info);
   resign();
+  // What the hook ran has settled on this thread, which does not come by next() any more.
+  light_barrier();
+  if ((core->control() & pool_core::awaited) != 0) core->look_whether_quiet();
   // release: crew's keep_counts_of() after it reads all that this thread counted.
   finished.store(true, std::memory_order_release);
 }
@@ -59,13 +65,13 @@ std::optional<waiting_task> worker::next() {
     // count of what is left.
     stop_searching();
     light_barrier();  // see pool_core::wait_idle(): what it last did is settled before the look
-    if ((core_.control() & pool_core::awaited) != 0 && (kept_ == nullptr || kept_->empty())) {
+    if ((core_.control() & pool_core::awaited) != 0 && !keeps_something()) {
       core_.look_whether_quiet();
     }
-    if ((kept_ == nullptr || kept_->empty()) && core_.workers().leave_if_surplus(*this)) {
+    if (!keeps_something() && core_.workers().leave_if_surplus(*this)) {
       return std::nullopt;
     }
-    if (std::exchange(is_surplus_, false) && kept_->empty() && core_.others_are_awake()) {
+    if (std::exchange(is_surplus_, false) && !keeps_something() && others_are_at_it()) {
       if (!sleep(true)) return std::nullopt;
       continue;
     }
@@ -75,7 +81,7 @@ std::optional<waiting_task> worker::next() {
       if (ended) return std::nullopt;
     }
     last_batch_ = 0;
-    if (!searching_ && !core_.others_are_awake()) searching_ = core_.idle().start_search();
+    if (!searching_ && !others_are_at_it()) searching_ = core_.idle().start_search();
     const auto something = [this] {
       return core_.channel().can_take() || core_.kept().any_visible();
     };
@@ -88,9 +94,11 @@ std::optional<waiting_task> worker::next() {
 std::optional<waiting_task> worker::take(bool& ended) {
   // Now and then somebody else's turn comes first: else tasks that submit tasks would keep this
   // worker to themselves. What came from the channel is older than what is there.
-  constexpr std::uint32_t own_turns = 61;
+  const std::uint32_t own_turns = core_.tasks_are_short() ? 61 : 2;
   if (!keeps_submitted_ || ++turn_ % own_turns != 0) {
-    if (auto task = take_next_kept()) return task;
+    if (auto task = take_next_kept(false)) return task;
+  } else if ((oldest_first_ = !oldest_first_)) {  // nor does it leave its first for ever
+    if (auto task = take_next_kept(true)) return task;
   }
   // In turn, so that neither what was put off nor what is in the channel starves the other.
   put_off_first_ = !put_off_first_;
@@ -99,19 +107,21 @@ std::optional<waiting_task> worker::take(bool& ended) {
   }
   if (auto task = take_from_channel(ended)) return task;
   if (auto task = core_.take_put_off()) return found(std::move(*task), true);
-  if (auto task = take_next_kept()) return task;
+  if (auto task = take_next_kept(false)) return task;
   if (auto task = steal()) return found(std::move(*task), true);
   // pool_core I3. What was put off and is held back by a pause is not the end yet.
-  ended = ended && !core_.any_put_off();
+  ended = ended && !core_.any_put_off() && !keeps_something();
   return std::nullopt;
 }
 
 // What this worker keeps, unless something of a higher priority waits in the channel.
-std::optional<waiting_task> worker::take_next_kept() noexcept {
+std::optional<waiting_task> worker::take_next_kept(bool oldest) noexcept {
   if (kept_ == nullptr) return std::nullopt;
   const std::uint32_t higher = (1U << kept_->lane()) - 1;
-  if ((core_.channel().ready_lanes() & higher) != 0) return std::nullopt;
-  auto task = kept_->pop();
+  if ((core_.channel().ready_lanes() & higher) != 0 && gives_way()) return std::nullopt;
+  auto task = oldest ? kept_->pop_oldest() : kept_->pop();
+  light_barrier();
+  gave_way_ = 0;
   if (!task) keeps_submitted_ = false;
   // Looked at after the pop, so that a pause that is seen holds it back. One that this look just
   // misses came after the task was taken.
@@ -120,6 +130,20 @@ std::optional<waiting_task> worker::take_next_kept() noexcept {
     return std::nullopt;
   }
   return task;
+}
+
+// Whether short tasks are taken by others just now. One that is in a long task is awake, too.
+bool worker::others_are_at_it() const noexcept {
+  return core_.others_are_awake() && core_.takes() - own_takes_ != others_takes_;
+}
+
+// As a lane of the channel does: for the aging bound, and then but for one task in a share (P3).
+bool worker::gives_way() noexcept {
+  if (kept_->empty()) return true;
+  const pool_options& options = core_.options();
+  const time_point now = options.time->now();
+  if (gave_way_++ == 0) gave_way_since_ = now;
+  return gave_way_ <= options.aging.share || now - gave_way_since_ <= options.aging.bound;
 }
 
 // With others, where tasks are so short that taking them one by one would cost more than they do.
@@ -146,21 +170,35 @@ std::optional<waiting_task> worker::take_from_channel(bool& ended) {
     --count;
     static_cast<void>(kept_->push(batch[count]));
   }
-  return found({std::move(taken->value), taken->when.came}, taken->left > 0);
+  if (core_.tasks_are_short()) {
+    ++own_takes_;
+    core_.count_take();
+  }
+  return found({std::move(taken->value), taken->when.came}, taken->left > 0 || last_batch_ > 1);
 }
 
 // How many more tasks than one to take at once. Their places in the channel stay taken until the
 // next time, so that the capacity bounds them, too (P7): all workers' together are half of it.
 std::size_t worker::batch_max() noexcept {
-  const pool_options& options = core_.options();
-  if (!core_.tasks_are_short() || options.queue_capacity < pool_core::worth_a_batch) return 0;
+  if (!batches_ || !core_.tasks_are_short() || core_.capacity() < pool_core::worth_a_batch)
+    return 0;
   try {
     kept_->allocate();
   } catch (const std::bad_alloc&) {
     return 0;
   }
-  return std::min(largest_batch,
-                  options.queue_capacity / 2 / std::max<std::size_t>(1, core_.workers().live()));
+  return std::min(largest_batch, share_of_places());
+}
+
+// Keeps a task that was taken when it should not have been.
+bool worker::keep_back(waiting_task& task) noexcept {
+  if (kept_ == nullptr || !kept_->empty()) return false;
+  try {
+    kept_->allocate();
+  } catch (const std::bad_alloc&) {
+    return false;
+  }
+  return kept_->push(task.task, task.submitted);
 }
 
 // A worker that takes every short task as soon as it comes takes the channel's cache lines from the
@@ -169,7 +207,7 @@ void worker::pace() noexcept {
   constexpr std::size_t enough = 64;
   constexpr int turns = 30;  // some 1.5 microseconds
   if (last_batch_ == 0 || last_batch_ >= enough || !core_.tasks_are_short()) return;
-  if (core_.options().queue_capacity < pool_core::worth_a_batch) return;
+  if (core_.capacity() < pool_core::worth_a_batch) return;
   for (int i = 0; i < turns; ++i) {
     cpu_relax();
     cpu_relax();
@@ -181,15 +219,20 @@ std::optional<waiting_task> worker::steal() noexcept {
   core_.kept().any_of(index_, [&](own_tasks& victim) {
     return &victim != kept_ && (task = victim.steal()).has_value();
   });
+  // As in take_next_kept(). It keeps nothing, or it would have taken that.
+  if (task && core_.paused() && keep_back(*task)) return std::nullopt;
   return task;
 }
 
 waiting_task worker::found(waiting_task task, bool more) {
+  dozed_in_vain_ = false;
   // What was kept somewhere while this one searched was left to it.
   if (std::exchange(has_searched_, false)) more = more || core_.kept().any_visible();
   // One wake may stand for many tasks. Short ones are worth another worker only if they pile up,
   // which submitters see to, or if one is longer than it seemed, which a dozing worker sees to.
-  if (more && !(core_.tasks_are_short() && core_.idle().anybody_dozes())) core_.wake_for_work();
+  if (!more) return task;
+  light_barrier();  // between what was kept and the look, as in idle_workers
+  if (!(core_.tasks_are_short() && core_.idle().anybody_dozes())) core_.wake_for_work();
   return task;
 }
 
@@ -201,6 +244,11 @@ bool worker::keep(queued_task& task, unsigned lane, const admission& how) noexce
   if (size > 0 && kept_->lane() != lane) return false;
   // Beside other priorities it is the channel that knows whose turn it is, and who has aged.
   if ((core_.channel().ready_lanes() & ~(1U << lane)) != 0) return false;
+  if (core_.workers().has_surplus()) return false;  // it is to come to an end
+  if (capacity_revision_ != core_.capacity_revision()) {
+    if (size > 0) return false;
+    give_places_back();
+  }
   if (size >= places_ && !reserve_places()) return false;
   if ((core_.control() & pool_core::closes) != 0) return false;
   if (size == 0) kept_->set_lane(lane);
@@ -208,10 +256,10 @@ bool worker::keep(queued_task& task, unsigned lane, const admission& how) noexce
   count_accepted();  // pool_core I1
   static_cast<void>(kept_->push(task, core_.stamp_kept()));
   light_barrier();
-  if ((core_.control() & pool_core::cancels) != 0) [[unlikely]] {
-    // The cancel step may have been here already.
-    if (auto back = kept_->pop())
-      core_.end_outside(std::move(back->task), back->submitted, task_state::cancelled);
+  if ((core_.control() & (pool_core::cancels | pool_core::closes)) != 0) [[unlikely]] {
+    // Other workers may have ended meanwhile, and the cancel step may have been here: nobody but
+    // this one may know of it.
+    if (auto back = kept_->pop()) run(std::move(back->task), back->submitted);
     return true;
   }
   core_.wake_for_work();
@@ -223,19 +271,25 @@ bool worker::keep(queued_task& task, unsigned lane, const admission& how) noexce
 bool worker::reserve_places() noexcept {
   constexpr std::size_t worth_it = 16;
   if (places_ > 0) return false;
-  const std::size_t wanted = std::min(own_tasks::capacity, core_.options().queue_capacity / 4);
+  const std::size_t wanted = std::min(own_tasks::capacity, share_of_places());
   if (wanted < worth_it) return false;
   try {
     kept_->allocate();
   } catch (const std::bad_alloc&) {
     return false;
   }
+  capacity_revision_ = core_.capacity_revision();
   places_ = core_.channel().reserve(wanted);
   return kept_->size() < places_;
 }
 
+// So that those of all workers, for batches and for what their tasks submit, are half of all.
+std::size_t worker::share_of_places() const noexcept {
+  return core_.capacity() / 4 / std::max(*core_.options().max_workers, core_.workers().live());
+}
+
 void worker::give_places_back() noexcept {
-  if (kept_ != nullptr && !kept_->empty()) return;  // held back by a pause
+  if (keeps_something()) return;  // held back by a pause
   const std::size_t places = std::exchange(places_, 0) + std::exchange(held_, 0);
   if (places > 0) core_.channel().give_back(places);
 }
@@ -278,6 +332,8 @@ std::optional<waiting_task> worker::take_kept(const void* owner) noexcept {
     waiting_task& back = *others[--count];
     static_cast<void>(kept_->push(back.task, back.submitted));
   }
+  // Somebody may have looked just now, and gone to sleep.
+  core_.wake_for_work();
   return newest;
 }
 
@@ -292,12 +348,14 @@ void worker::stop_searching() noexcept {
 bool worker::sleep(bool lazily) {
   idle_workers& idle = core_.idle();
   give_places_back();
-  const bool shortly = core_.others_are_awake();
-  const std::size_t asleep = idle.enter(*this, std::exchange(searching_, false), shortly);
+  // One that has looked in vain leaves it: so the looks end where nothing comes.
+  const bool may_doze = others_are_at_it() && !std::exchange(dozed_in_vain_, false);
+  others_takes_ = core_.takes() - own_takes_;
+  const auto [asleep, shortly] = idle.enter(*this, std::exchange(searching_, false), may_doze);
   heavy_barrier();  // idle.hpp: before the look
-  // The last one that is awake looks in any case.
-  const bool looks = !lazily || asleep >= core_.workers().live();
-  if ((looks && core_.work_visible()) || core_.workers().has_surplus()) {
+  // The last one that is awake looks in any case, and so does one where nobody dozes.
+  const bool looks = !lazily || asleep >= core_.workers().live() || !idle.anybody_dozes();
+  if ((looks && core_.work_visible()) || (!keeps_something() && core_.workers().has_surplus())) {
     if (!idle.leave(*this)) wake_up();
     return true;
   }
@@ -308,6 +366,10 @@ bool worker::sleep(bool lazily) {
       searching_ = true;
     } else if (!idle.leave(*this)) {
       wake_up();
+    } else {
+      dozed_in_vain_ = true;
+      has_searched_ = true;  // what others kept meanwhile was left to it
+      heavy_barrier();
     }
     return true;
   }
@@ -322,7 +384,7 @@ bool worker::sleep(bool lazily) {
     wake_up();
     return true;
   }
-  if (kept_ != nullptr && !kept_->empty()) return true;  // held back by a pause
+  if (keeps_something()) return true;  // held back by a pause
   return !core_.workers().leave_if_idle(*this);
 }
 

@@ -45,7 +45,7 @@ class worker final : public runner {
  private:
   [[nodiscard]] std::optional<waiting_task> next();
   [[nodiscard]] std::optional<waiting_task> take(bool& ended);
-  [[nodiscard]] std::optional<waiting_task> take_next_kept() noexcept;
+  [[nodiscard]] std::optional<waiting_task> take_next_kept(bool oldest) noexcept;
   [[nodiscard]] std::optional<waiting_task> take_from_channel(bool& ended);
   [[nodiscard]] std::optional<waiting_task> take_kept_below(std::optional<waiting_task> newest,
                                                             const void* owner) noexcept;
@@ -54,6 +54,13 @@ class worker final : public runner {
   void give_places_back() noexcept;
   void pace() noexcept;
   [[nodiscard]] std::size_t batch_max() noexcept;
+  [[nodiscard]] std::size_t share_of_places() const noexcept;
+  [[nodiscard]] bool keeps_something() const noexcept {
+    return kept_ != nullptr && !kept_->empty();
+  }
+  [[nodiscard]] bool others_are_at_it() const noexcept;
+  [[nodiscard]] bool gives_way() noexcept;
+  [[nodiscard]] bool keep_back(waiting_task& task) noexcept;
   [[nodiscard]] waiting_task found(waiting_task task, bool more);
   void stop_searching() noexcept;
   [[nodiscard]] bool sleep(bool lazily);
@@ -65,11 +72,19 @@ class worker final : public runner {
   bool searching_ = false;      // counted so by idle_workers
   bool has_searched_ = false;   // since the last task
   own_tasks* kept_ = nullptr;   // null: keeps nothing
+  const bool batches_;          // takes many short tasks at once
   const bool keeps_own_;        // what its tasks submit, too
   std::size_t held_ = 0;    // places in the channel of what it took from there in its last batch
   std::size_t places_ = 0;  // reserved in the channel, for what its tasks submit
   bool keeps_submitted_ = false;  // some of what it keeps, its tasks have submitted
   std::uint32_t turn_ = 0;
+  std::uint32_t gave_way_ = 0;  // so often to higher priorities, since it last ran what it keeps
+  time_point gave_way_since_{};
+  bool oldest_first_ = false;
+  bool dozed_in_vain_ = false;
+  std::uint32_t own_takes_ = 0;     // of pool_core::takes()
+  std::uint32_t others_takes_ = 0;  // the rest, when this worker last went to sleep
+  std::uint32_t capacity_revision_ = 0;
   bool is_surplus_ = false;     // short tasks come too slowly for two
   std::size_t last_batch_ = 0;  // how many it took from the channel at once; 0 after a search
 };

@@ -50,7 +50,6 @@ pool_options checked(pool_options options) {
 }
 
 const task_class_options no_wishes;
-const std::stop_token never_stops;
 const atomic<bool> never{false};
 
 }  // namespace
@@ -125,8 +124,12 @@ std::size_t worker_pool::accept_bulk(pool_core& core, std::vector<queued_task>& 
   return core.accept_bulk(tasks, lane);
 }
 
-bool worker_pool::fork(const task_kind& kind, completion& half) { return core_->fork(kind, half); }
-bool worker_pool::take_back(const completion& half) noexcept { return core_->take_back(half); }
+runner* worker_pool::fork(const task_kind& kind, completion& half) {
+  return core_->fork(kind, half);
+}
+bool worker_pool::take_back(runner& by, const completion& half) noexcept {
+  return by.take_back(half);
+}
 
 task_class worker_pool::add_class(task_class_options options) {
   return core_->add_class(std::move(options));
@@ -164,11 +167,8 @@ bool worker_pool::is_own_thread() const noexcept { return runner::of(*core_) != 
 void purged_task::operator()() {
   MILLPOOL_ASSERT(task_, "a purged task runs once");
   completion* const target = task_.target();
+  const std::stop_token stop = task_.stop_token();
   const task_extras_ptr asked{task_.extras()};
-  const std::stop_token* const of_target = target != nullptr ? target->stop_token() : nullptr;
-  const std::stop_token& stop = asked                  ? asked->stop_token
-                                : of_target != nullptr ? *of_target
-                                                       : never_stops;
   task_context context{stop, never, steady(), no_deadline, asked ? asked->attempt : 1};
   if (target == nullptr) return std::move(task_).run(context);
   task_state state = task_state::succeeded;

@@ -87,7 +87,7 @@ TEST(Future, TellsEveryEndApart) {
        {task_state::cancelled, task_state::expired, task_state::discarded, task_state::abandoned}) {
     promise<int> made;
     auto stopped = made.get_future();
-    made.state->complete(state);
+    made.state.release()->complete(state);
     try {
       stopped.get();
       FAIL() << "get() throws";

@@ -105,6 +105,20 @@ class work_deque {
     return true;
   }
 
+  /// Owner only. Takes the oldest entry, as a thief does, but needs no barrier: nobody else pops.
+  [[nodiscard]] bool pop_oldest(T& entry) noexcept {
+    // relaxed, both: the owner's own store, and the compare-and-swap decides.
+    number top = top_.load(std::memory_order_relaxed);
+    while (top < bottom_.load(std::memory_order_relaxed)) {
+      if (top_.compare_exchange_weak(top, top + 1, std::memory_order_seq_cst,
+                                     std::memory_order_relaxed)) {
+        slot_of(top).read(entry);  // only the owner writes there again
+        return true;
+      }
+    }
+    return false;
+  }
+
   /// Takes the oldest entry into `entry`, which is left alone unless it is taken.
   [[nodiscard]] steal_outcome steal(T& entry) noexcept {
     // acquire: it is read before bottom_, and before the barrier of I3.

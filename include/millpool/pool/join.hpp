@@ -72,7 +72,9 @@ void join(worker_pool& pool, A&& a, B&& b) {
   if (!pool.is_own_thread()) return pool.submit([&] { join(pool, a, b); }).get();
   using half_type = std::remove_reference_t<B>;
   detail::forked_half<half_type> half{b};
-  if (!pool.fork(detail::half_of_a_join<half_type>, half)) {
+  // Not through `pool` again after a(), which may destroy it.
+  runner* const by = pool.fork(detail::half_of_a_join<half_type>, half);
+  if (by == nullptr) {
     std::invoke(a);
     std::invoke(b);
     return;
@@ -83,7 +85,7 @@ void join(worker_pool& pool, A&& a, B&& b) {
   } catch (...) {
     error = std::current_exception();
   }
-  if (!pool.take_back(half)) {
+  if (!worker_pool::take_back(*by, half)) {
     const std::exception_ptr other = half.wait();
     if (!error) error = other;
   } else if (!error) {

@@ -129,6 +129,16 @@ class queued_task {
 
   [[nodiscard]] bool is_forked_half() const noexcept { return kind_->is_forked_half; }
 
+  /// By what it is told to stop: what its submission named, or else its target. A copy, since a task
+  /// that is abandoned may outlive both.
+  [[nodiscard]] std::stop_token stop_token() const noexcept {
+    const task_extras* const asked = extras();
+    if (asked != nullptr && asked->stop_token.stop_possible()) return asked->stop_token;
+    const completion* const told = target();
+    if (told != nullptr && told->stop_token() != nullptr) return *told->stop_token();
+    return {};
+  }
+
   /// The tag by which a waiter finds its own tasks, in the channel and in its worker's deque.
   [[nodiscard]] const void* owner() const noexcept {
     const completion* const told = target();

@@ -25,6 +25,7 @@
 namespace millpool {
 
 class pool_core;
+class runner;
 
 /// How long a submission may wait for room.
 struct admission {
@@ -187,10 +188,11 @@ class worker_pool {
                   asked.lane, {});
   }
 
-  /// The two steps of join(): leaves `half` where others can take it; and takes it back, if nobody
-  /// has. The calling thread runs a task of this pool. \return whether that was done.
-  [[nodiscard]] bool fork(const task_kind& kind, completion& half);
-  [[nodiscard]] bool take_back(const completion& half) noexcept;
+  /// The two steps of join(). Leaves `half` where others can take it. \return null if it does not:
+  /// the calling thread runs no task of this pool, or keeps nothing.
+  [[nodiscard]] runner* fork(const task_kind& kind, completion& half);
+  /// Takes it back, if nobody has. The pool may be gone by then. \return whether it did.
+  [[nodiscard]] static bool take_back(runner& by, const completion& half) noexcept;
 
   // ---- steering
 
