@@ -284,7 +284,9 @@ class scene {
         options[found++] = {.thread = i, .costs = can_go_on && flushed != self, .sleeping = false};
       }
     }
-    found = add_sleepers(options, found);
+    const bool others_could_go_on =
+        found > 0 || (flushed != nobody && actors_[flushed].is == actor::state::ready);
+    found = add_sleepers(options, found, others_could_go_on);
     return settings_.store_buffers ? add_flushes(options, found, can_go_on, flushed) : found;
   }
 
@@ -328,8 +330,9 @@ class scene {
     if (!over) by->mine.take();  // if over, the scene may be gone by now
   }
 
-  std::size_t add_sleepers(options_array& options, std::size_t found) const noexcept {
-    if (found > 0) {  // others could go on: waking one early is a choice that costs
+  std::size_t add_sleepers(options_array& options, std::size_t found,
+                           bool others_could_go_on) const noexcept {
+    if (others_could_go_on) {  // waking one early is a choice that costs
       for (unsigned i = 0; i < count_; ++i) {
         if (actors_[i].is != actor::state::asleep) continue;
         if (actors_[i].until == no_deadline && early_wakes_ == settings_.early_wakes) continue;
