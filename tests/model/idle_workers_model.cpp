@@ -88,6 +88,11 @@ struct bulk_of_two {
 
 TEST(IdleWorkersModel, P6_NoWorkerSleepsWhileATaskWaits) { explore::expect_holds<bulk_of_two<>>(); }
 
+TEST(IdleWorkersModel, P6_NoWorkerSleepsWhileATaskWaitsOnLateStores) {
+  explore::expect_holds<bulk_of_two<>>({.store_buffers = true});
+  explore::expect_holds<bulk_of_two<>>({.store_buffers = true, .fences = true});
+}
+
 TEST(IdleWorkersModel, CatchesAWorkerThatLooksBeforeItEnters) {
   explore::expect_caught<bulk_of_two<slip::looks_before_it_enters>>();
 }
@@ -99,6 +104,48 @@ TEST(IdleWorkersModel, CatchesATakerThatWakesNobodyForTheNext) {
 }
 TEST(IdleWorkersModel, CatchesAWakeThatWakesNobody) {
   explore::expect_caught<bulk_of_two<>>(fault::futex_wakes_nobody);
+}
+
+// The channel's lock would hide a barrier that is not there. What a worker keeps is made visible by
+// a store alone: so here, a task is a word, and its submitter neither locks nor exchanges.
+struct a_store_and_a_wake {
+  static constexpr unsigned threads = 2;
+
+  void thread(unsigned which) {
+    if (which == 0) {
+      task.store(true, std::memory_order_release);
+      idle.wake_one();
+      return;
+    }
+    while (!task.load(std::memory_order_acquire)) {
+      (void)idle.enter(self, false, false);
+      heavy_barrier();
+      if (task.load(std::memory_order_acquire) && idle.leave(self)) continue;
+      self.bed.park();
+      idle.stop_search();
+    }
+    ran = true;
+  }
+  void end() { check(ran, "the task ran"); }
+
+  explore::virtual_clock time;
+  std::shared_ptr<pool_core> core = std::make_shared<pool_core>(pool_options{.time = &time});
+  worker self{*core, 0};
+  idle_workers idle;
+  atomic<bool> task{false};
+  bool ran = false;
+};
+
+TEST(IdleWorkersModel, P6_NoWorkerSleepsWhileAnotherKeepsATask) {
+  explore::expect_holds<a_store_and_a_wake>();
+  explore::expect_holds<a_store_and_a_wake>({.store_buffers = true});
+  explore::expect_holds<a_store_and_a_wake>({.store_buffers = true, .fences = true});
+}
+TEST(IdleWorkersModel, CatchesABarrierThatDoesNothing) {
+  explore::expect_caught<a_store_and_a_wake>(fault::heavy_barrier_does_nothing,
+                                             {.store_buffers = true});
+  explore::expect_caught<a_store_and_a_wake>(fault::light_barrier_does_nothing,
+                                             {.store_buffers = true, .fences = true});
 }
 
 }  // namespace
