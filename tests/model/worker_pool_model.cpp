@@ -1,4 +1,5 @@
 // Does the whole pool keep its promises when every interleaving of a few tasks is tried?
+#include "millpool/pool/join.hpp"
 #include "millpool/pool/worker_pool.hpp"
 #include "millpool/sync/parker.hpp"
 #include "tests/support/explore/explore.hpp"
@@ -20,12 +21,12 @@ const explore::settings fewer{.schedules = static_cast<std::size_t>(test::scaled
 
 /// A pool whose workers are threads of the run.
 std::unique_ptr<worker_pool> explored_pool(std::size_t workers, std::size_t capacity,
-                                           const clock& time) {
+                                           const clock& time, std::size_t compensation = 1) {
   return std::make_unique<worker_pool>(
       pool_options{.min_workers = workers,
                    .max_workers = workers,
                    .queue_capacity = capacity,
-                   .max_compensation = 1,
+                   .max_compensation = compensation,
                    .start_thread =
                        [](std::function<void()> body) {
                          explore::start(std::move(body));
@@ -216,6 +217,212 @@ struct a_task_pauses_its_pool {
 
 TEST(WorkerPoolModel, APauseHoldsBackWhatComesAfterIt) {
   explore::expect_holds<a_task_pauses_its_pool>(fewer);
+}
+
+// ---- what workers keep: with so much capacity that they do
+
+constexpr std::size_t roomy = 1024;
+
+// Under each kind of memory and barrier that there is.
+template <explore::model M>
+void expect_holds_on_late_stores() {
+  for (const bool fences : {false, true}) {
+    explore::settings how = fewer;
+    how.store_buffers = true;
+    how.fences = fences;
+    explore::expect_holds<M>(how);
+  }
+}
+
+// A task submits two others, and goes on until both have run.
+struct a_task_submits_two {
+  static constexpr unsigned threads = 1;
+
+  void thread(unsigned) {
+    pool = explored_pool(2, roomy, time, 0);
+    pool->post([this] {
+      for (int i = 0; i < 2; ++i) {
+        check(pool->post([this] {
+                    if (ran.fetch_add(1) == 1) both_ran.unpark();
+                  })
+                  .has_value(),
+              "an open pool accepts");
+      }
+      both_ran.park();  // the pool is not told: only the other worker can run them
+    });
+    pool->wait_idle();
+    check(ran.load() == 2, "P6: what a busy worker keeps is run by another");
+    pool->close();
+  }
+  void end() {
+    const ledger tasks = pool->shutdown().tasks;
+    check(tasks.succeeded == 3 && tasks.inside() == 0, "P1: the account is even");
+  }
+
+  explore::virtual_clock time;
+  std::unique_ptr<worker_pool> pool;
+  parker both_ran;
+  atomic<unsigned> ran{0};
+};
+
+TEST(WorkerPoolModel, P6_WhatABusyWorkerKeepsIsRunByAnother) {
+  explore::expect_holds<a_task_submits_two>(fewer);
+}
+TEST(WorkerPoolModel, P6_WhatABusyWorkerKeepsIsRunByAnotherOnLateStores) {
+  expect_holds_on_late_stores<a_task_submits_two>();
+}
+TEST(WorkerPoolModel, CatchesAWakeOfThievesThatWakesNobody) {
+  explore::expect_caught<a_task_submits_two>(fault::futex_wakes_nobody);
+}
+
+TEST(WorkerPoolModel, CatchesABarrierThatDoesNothing) {
+  explore::settings how{.schedules = 50'000};  // under a sanitizer, too
+  how.store_buffers = true;
+  explore::expect_caught<a_task_submits_two>(fault::heavy_barrier_does_nothing, how);
+  how.fences = true;
+  explore::expect_caught<a_task_submits_two>(fault::light_barrier_does_nothing, how);
+}
+
+// Both halves run once, on whichever of two workers.
+template <bool a_waits_for_b>
+struct a_join {
+  static constexpr unsigned threads = 1;
+
+  void thread(unsigned) {
+    pool = explored_pool(2, roomy, time, 0);
+    pool->post([this] {
+      join(
+          *pool,
+          [this] {
+            a.fetch_add(1);
+            if (a_waits_for_b) b_ran.park();
+          },
+          [this] {
+            b.fetch_add(1);
+            if (a_waits_for_b) b_ran.unpark();
+          });
+      check(a.load() == 1 && b.load() == 1, "both halves have run, once");
+    });
+    pool->wait_idle();
+    pool->close();
+  }
+  void end() {
+    const ledger tasks = pool->shutdown().tasks;
+    check(tasks.succeeded == tasks.accepted && tasks.inside() == 0, "P1: the account is even");
+  }
+
+  explore::virtual_clock time;
+  std::unique_ptr<worker_pool> pool;
+  parker b_ran;
+  atomic<unsigned> a{0};
+  atomic<unsigned> b{0};
+};
+
+TEST(WorkerPoolModel, AJoinRunsBothHalvesOnce) {
+  explore::expect_holds<a_join<false>>(fewer);
+  expect_holds_on_late_stores<a_join<false>>();
+}
+TEST(WorkerPoolModel, AJoinsHalfIsRunByAnotherWorkerWhileTheFirstIsBusy) {
+  explore::expect_holds<a_join<true>>(fewer);
+  expect_holds_on_late_stores<a_join<true>>();
+}
+
+// The cancel step comes at any moment: what is kept has run or ends as cancelled, a half has run or
+// is told to be stopped, and nothing starts after the step has returned.
+struct cancel_of_what_is_kept {
+  static constexpr unsigned threads = 1;
+
+  void thread(unsigned) {
+    pool = explored_pool(2, roomy, time, 0);
+    pool->post([this] {
+      for (int i = 0; i < 2; ++i) {
+        if (pool->post([this] {
+              check(!over, "P4: after the cancel step no task starts");
+              ran.fetch_add(1);
+            })) {
+          accepted.fetch_add(1);
+        }
+      }
+    });
+    check(pool->cancel(), "without a limit, cancel() waits until nothing runs");
+    over = true;
+  }
+  void end() {
+    const ledger tasks = pool->shutdown().tasks;
+    check(tasks.inside() == 0, "P1: the account is even");
+    check(tasks.accepted == accepted.load() + 1, "P1: what was accepted is counted, once");
+    check(tasks.succeeded + tasks.cancelled == tasks.accepted, "each has run or is cancelled");
+  }
+
+  explore::virtual_clock time;
+  std::unique_ptr<worker_pool> pool;
+  bool over = false;
+  atomic<std::uint64_t> accepted{0};
+  atomic<std::uint64_t> ran{0};
+};
+
+TEST(WorkerPoolModel, P4_TheCancelStepLeavesNothingThatIsKept) {
+  explore::expect_holds<cancel_of_what_is_kept>(fewer);
+  expect_holds_on_late_stores<cancel_of_what_is_kept>();
+}
+
+struct cancel_of_a_join {
+  static constexpr unsigned threads = 1;
+
+  void thread(unsigned) {
+    pool = explored_pool(2, roomy, time, 0);
+    pool->post([this] {
+      bool was_stopped = false;
+      try {
+        join(
+            *pool, [] {}, [this] { b.fetch_add(1); });
+      } catch (const task_stopped&) {
+        was_stopped = true;
+      }
+      check(b.load() == (was_stopped ? 0 : 1), "b has run, or join tells that it has not");
+    });
+    check(pool->cancel(), "without a limit, cancel() waits until nothing runs");
+  }
+  void end() { check(pool->shutdown().tasks.inside() == 0, "P1: the account is even"); }
+
+  explore::virtual_clock time;
+  std::unique_ptr<worker_pool> pool;
+  atomic<int> b{0};
+};
+
+TEST(WorkerPoolModel, P4_TheCancelStepLosesNoHalfOfAJoin) {
+  explore::expect_holds<cancel_of_a_join>(fewer);
+  expect_holds_on_late_stores<cancel_of_a_join>();
+}
+
+// The pool is closed while a task submits: what it keeps still runs.
+struct close_while_a_task_submits {
+  static constexpr unsigned threads = 1;
+
+  void thread(unsigned) {
+    pool = explored_pool(2, roomy, time, 0);
+    pool->post([this] {
+      for (int i = 0; i < 2; ++i) {
+        if (pool->post([this] { ran.fetch_add(1); })) accepted.fetch_add(1);
+      }
+    });
+    pool->close();
+  }
+  void end() {
+    const ledger tasks = pool->shutdown().tasks;
+    check(tasks.accepted == accepted.load() + 1, "P1: what was accepted is counted, once");
+    check(ran.load() == accepted.load(), "P4: what was accepted runs, what was refused does not");
+  }
+
+  explore::virtual_clock time;
+  std::unique_ptr<worker_pool> pool;
+  atomic<std::uint64_t> accepted{0};
+  atomic<std::uint64_t> ran{0};
+};
+
+TEST(WorkerPoolModel, P4_WhatIsKeptBeforeTheCloseRuns) {
+  explore::expect_holds<close_while_a_task_submits>(fewer);
+  expect_holds_on_late_stores<close_while_a_task_submits>();
 }
 
 }  // namespace
