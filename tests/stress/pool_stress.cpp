@@ -167,6 +167,12 @@ class round {
       case 7:
         if (draw >> 8 & 1) note(pool_->post(link{this, 20, alive{seen_}}));
         break;
+      case 8:
+        for (std::uint64_t i = draw >> 8 & 31; i > 0; --i) note(pool_->post(make_leaf()));
+        break;
+      case 9:
+        join_halves(static_cast<int>(draw >> 8 & 7));
+        break;
       default:
         break;
     }
@@ -201,6 +207,29 @@ class round {
     try {
       group.wait();
     } catch (const submit_error&) {  // one was refused: the pool is closed, or full
+    }
+  }
+
+  // A tree of joins. A half that another worker takes is one of the pool's tasks; one that a purge or
+  // the cancel step takes away is one, too, and is told to be stopped.
+  void join_halves(int deep) {
+    if (deep == 0) return note(pool_->post(make_leaf()));
+    const std::thread::id here = std::this_thread::get_id();
+    std::atomic<bool> b_ran{false};
+    try {
+      join(
+          *pool_, [&] { join_halves(deep - 1); },
+          [&] {
+            b_ran = true;
+            join_halves(deep / 2);
+            if (std::this_thread::get_id() == here) return;
+            ++seen_.accepted;
+            ++seen_.returned;
+          });
+      EXPECT_TRUE(b_ran);
+    } catch (const task_stopped&) {
+      EXPECT_FALSE(b_ran);
+      ++seen_.accepted;
     }
   }
 
