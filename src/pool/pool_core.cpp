@@ -565,10 +565,9 @@ pool_stats pool_core::stats() {
     now.tasks.of(static_cast<task_state>(i)) = ended_outside_[i].load(std::memory_order_acquire);
   }
   crew_.add_up(now);
+  std::array<std::size_t, lane_count> kept{};
   kept_.any_of(0, [&](const own_tasks& each) {
-    const std::size_t size = each.size();
-    now.depth[each.lane()] += size;
-    now.tasks.waiting += size;
+    kept[each.lane()] += each.size();
     return false;
   });
   const auto seen = channel_.look();
@@ -577,11 +576,19 @@ pool_stats pool_core::stats() {
       forked_halves_.load(std::memory_order_relaxed) + seen.pushed + beyond.pushed;
   now.put_off = beyond.waiting;
   now.queue_capacity = seen.capacity;
-  for (std::size_t lane = 0; lane < lane_count; ++lane) now.depth[lane] += seen.depth[lane];
-  now.tasks.waiting += seen.waiting + beyond.waiting;
   const std::uint64_t inside = now.tasks.accepted - now.tasks.ended();
-  // What workers keep is an estimate while they are at it.
-  now.tasks.waiting = std::min<std::uint64_t>(now.tasks.waiting, inside);
+  now.tasks.waiting = std::min<std::uint64_t>(seen.waiting + beyond.waiting, inside);
+  // What workers keep was read earlier, and counts halves of joins, too. But it was never more than
+  // the places that they hold, nor is a task that runs among it.
+  std::uint64_t left = inside - now.tasks.waiting;
+  left -= std::min<std::uint64_t>(left, now.workers.running + now.workers.blocked);
+  left = std::min<std::uint64_t>(left, seen.reserved);
+  for (std::size_t lane = 0; lane < lane_count; ++lane) {
+    const auto here = std::min<std::uint64_t>(kept[lane], left);
+    left -= here;
+    now.tasks.waiting += here;
+    now.depth[lane] = seen.depth[lane] + here;
+  }
   now.tasks.running = inside - now.tasks.waiting;
   for (const auto& oldest : {seen.oldest, beyond.oldest}) {
     if (!oldest) continue;

@@ -104,7 +104,9 @@ class pool_core : public std::enable_shared_from_this<pool_core> {
   /// Whether tasks are short and another worker is at them: then the calling worker need not be, as
   /// long as it looks now and then.
   [[nodiscard]] bool others_are_awake() const noexcept {
-    return tasks_are_short() && capacity() >= worth_a_batch && idle_.asleep() + 1 < crew_.live();
+    // Of a closed pool those who are awake may have ended.
+    return (control() & closes) == 0 && tasks_are_short() && capacity() >= worth_a_batch &&
+           idle_.asleep() + 1 < crew_.live();
   }
   static constexpr std::size_t worth_a_batch = 64;  // places
 

@@ -95,7 +95,7 @@ std::optional<waiting_task> worker::take(bool& ended) {
   // Now and then somebody else's turn comes first: else tasks that submit tasks would keep this
   // worker to themselves. What came from the channel is older than what is there.
   const std::uint32_t own_turns = core_.tasks_are_short() ? 61 : 2;
-  if (!keeps_submitted_ || ++turn_ % own_turns != 0) {
+  if (!keeps_submitted_ || ++turn_ % own_turns != 0 || !others_have_a_claim()) {
     if (auto task = take_next_kept(false)) return task;
   } else if ((oldest_first_ = !oldest_first_)) {  // nor does it leave its first for ever
     if (auto task = take_next_kept(true)) return task;
@@ -112,6 +112,13 @@ std::optional<waiting_task> worker::take(bool& ended) {
   // pool_core I3. What was put off and is held back by a pause is not the end yet.
   ended = ended && !core_.any_put_off() && !keeps_something();
   return std::nullopt;
+}
+
+// Whether something waits elsewhere whose priority is not lower than what this worker keeps.
+bool worker::others_have_a_claim() noexcept {
+  if (kept_ == nullptr || core_.any_put_off()) return true;
+  const std::uint32_t not_lower = (2U << kept_->lane()) - 1;
+  return (core_.channel().ready_lanes() & not_lower) != 0;
 }
 
 // What this worker keeps, unless something of a higher priority waits in the channel.
@@ -232,7 +239,8 @@ waiting_task worker::found(waiting_task task, bool more) {
   // which submitters see to, or if one is longer than it seemed, which a dozing worker sees to.
   if (!more) return task;
   light_barrier();  // between what was kept and the look, as in idle_workers
-  if (!(core_.tasks_are_short() && core_.idle().anybody_dozes())) core_.wake_for_work();
+  const bool open = (core_.control() & pool_core::closes) == 0;
+  if (!(open && core_.tasks_are_short() && core_.idle().anybody_dozes())) core_.wake_for_work();
   return task;
 }
 
@@ -354,7 +362,9 @@ bool worker::sleep(bool lazily) {
   const auto [asleep, shortly] = idle.enter(*this, std::exchange(searching_, false), may_doze);
   heavy_barrier();  // idle.hpp: before the look
   // The last one that is awake looks in any case, and so does one where nobody dozes.
-  const bool looks = !lazily || asleep >= core_.workers().live() || !idle.anybody_dozes();
+  // And where the pool is closed: then those who are awake end, and do not look for others.
+  const bool looks = !lazily || asleep >= core_.workers().live() || !idle.anybody_dozes() ||
+                     (core_.control() & pool_core::closes) != 0;
   if ((looks && core_.work_visible()) || (!keeps_something() && core_.workers().has_surplus())) {
     if (!idle.leave(*this)) wake_up();
     return true;

@@ -60,6 +60,7 @@ class worker final : public runner {
   }
   [[nodiscard]] bool others_are_at_it() const noexcept;
   [[nodiscard]] bool gives_way() noexcept;
+  [[nodiscard]] bool others_have_a_claim() noexcept;
   [[nodiscard]] bool keep_back(waiting_task& task) noexcept;
   [[nodiscard]] waiting_task found(waiting_task task, bool more);
   void stop_searching() noexcept;

@@ -175,6 +175,7 @@ class task_channel {
     std::size_t capacity;
     std::array<std::size_t, lane_count> depth;  ///< by lane, in values
     std::size_t waiting;                        ///< the sum of depth
+    std::size_t reserved;                       ///< places
     std::uint64_t pushed;                       ///< values ever put in, or passed by
     std::optional<time_point> oldest;           ///< when the oldest waiting value came
   };
@@ -488,7 +489,8 @@ std::size_t task_channel<T>::capacity() const {
 template <class T>
 typename task_channel<T>::snapshot task_channel<T>::look() const {
   const lock_guard lock{mutex_};
-  snapshot now{capacity_, {}, lanes_.size(), lanes_.pushed() + passed_by_, lanes_.oldest()};
+  snapshot now{capacity_,      {}, lanes_.size(), reserved_, lanes_.pushed() + passed_by_,
+               lanes_.oldest()};
   for (std::size_t lane = 0; lane < lane_count; ++lane) now.depth[lane] = lanes_.size(lane);
   return now;
 }
