@@ -181,8 +181,8 @@ class task_channel {
   };
   [[nodiscard]] snapshot look() const;
 
-  /// Counts a value that passes by the channel, as if it were pushed and taken at once, whatever the
-  /// capacity. \return false if the channel is closed.
+  /// Counts a value that passes by the channel, as if it were pushed and taken at once, whatever
+  /// the capacity. \return false if the channel is closed.
   [[nodiscard]] bool pass_by() noexcept {
     const lock_guard lock{mutex_};
     if (!closed_) ++passed_by_;

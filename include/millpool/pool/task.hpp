@@ -129,8 +129,8 @@ class queued_task {
 
   [[nodiscard]] bool is_forked_half() const noexcept { return kind_->is_forked_half; }
 
-  /// By what it is told to stop: what its submission named, or else its target. A copy, since a task
-  /// that is abandoned may outlive both.
+  /// By what it is told to stop: what its submission named, or else its target. A copy, since a
+  /// task that is abandoned may outlive both.
   [[nodiscard]] std::stop_token stop_token() const noexcept {
     const task_extras* const asked = extras();
     if (asked != nullptr && asked->stop_token.stop_possible()) return asked->stop_token;
