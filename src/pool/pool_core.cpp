@@ -366,11 +366,18 @@ std::vector<pool_core::task_in_lane> pool_core::take_all_waiting() {
     kept += all.size() - first;
     return false;
   });
-  // They were to run before what is in the channel. Their workers give their places back.
+  if (kept == 0) return all;
+  idle_.wake_all();  // their workers give their places back
+  // They were to run before what is in the channel, of the same lane.
   std::rotate(all.begin(), all.end() - static_cast<std::ptrdiff_t>(kept), all.end());
-  std::ranges::stable_sort(all, {}, [](const task_in_lane& each) { return each.when.lane; });
-  if (kept > 0) idle_.wake_all();
-  return all;
+  std::vector<task_in_lane> in_order;
+  in_order.reserve(all.size());
+  for (std::size_t lane = 0; lane < lane_count; ++lane) {
+    std::ranges::copy_if(std::make_move_iterator(all.begin()), std::make_move_iterator(all.end()),
+                         std::back_inserter(in_order),
+                         [&](const task_in_lane& each) { return each.when.lane == lane; });
+  }
+  return in_order;
 }
 
 bool pool_core::acquire_serial(const queued_task& task) {

@@ -97,7 +97,7 @@ std::optional<waiting_task> worker::take(bool& ended) {
   const std::uint32_t own_turns = core_.tasks_are_short() ? 61 : 2;
   if (!keeps_submitted_ || ++turn_ % own_turns != 0 || !others_have_a_claim()) {
     if (auto task = take_next_kept(false)) return task;
-  } else if ((oldest_first_ = !oldest_first_)) {  // nor does it leave its first for ever
+  } else if (std::exchange(oldest_first_, !oldest_first_)) {  // nor is its first left for ever
     if (auto task = take_next_kept(true)) return task;
   }
   // In turn, so that neither what was put off nor what is in the channel starves the other.

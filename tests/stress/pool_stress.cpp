@@ -210,8 +210,8 @@ class round {
     }
   }
 
-  // A tree of joins. A half that another worker takes is one of the pool's tasks; one that a purge or
-  // the cancel step takes away is one, too, and is told to be stopped.
+  // A tree of joins. A half that another worker takes is one of the pool's tasks; one that a purge
+  // or the cancel step takes away is one, too, and is told to be stopped.
   void join_halves(int deep) {
     if (deep == 0) return note(pool_->post(make_leaf()));
     const std::thread::id here = std::this_thread::get_id();
