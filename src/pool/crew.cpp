@@ -98,7 +98,7 @@ bool crew::leave_if(worker& self, Condition may_leave) {
   }
   // A task may have come while this worker was still counted, and so no other was started or woken.
   heavy_barrier();  // who keeps a task sees live_, or we see the task; so below, for limit_
-  if (core_.work_visible()) core_.wake_for_work();
+  if (core_.task_visible()) core_.wake_for_work();
   return true;
 }
 
@@ -109,7 +109,7 @@ void crew::worker_blocks() {
     update_limit();
   }
   heavy_barrier();
-  if (core_.work_visible()) core_.wake_for_work();
+  if (core_.task_visible()) core_.wake_for_work();
 }
 
 void crew::worker_unblocks() noexcept {

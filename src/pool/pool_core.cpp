@@ -230,7 +230,7 @@ void pool_core::resize(std::size_t minimum, std::size_t maximum) {
   if (forked()) return;
   crew_.resize(minimum, maximum);
   heavy_barrier();                      // who keeps a task sees the new bounds, or we see the task
-  if (work_visible()) wake_for_work();  // there may be room for a worker that was missing
+  if (task_visible()) wake_for_work();  // there may be room for a worker that was missing
 }
 
 void pool_core::set_queue_capacity(std::size_t capacity) {
@@ -243,10 +243,12 @@ void pool_core::set_queue_capacity(std::size_t capacity) {
 // ---- the workers' side
 // ------------------------------------------------------------------------------
 
+bool pool_core::task_visible() {
+  return !paused() && (channel_.can_take() || put_off_.can_take() || kept_.any_visible());
+}
+
 bool pool_core::work_visible() {
-  if (paused()) return false;
-  return channel_.can_take() || put_off_.can_take() || kept_.any_visible() ||
-         (channel_.is_at_its_end() && !any_put_off());
+  return task_visible() || (!paused() && channel_.is_at_its_end() && !any_put_off());
 }
 
 void pool_core::wake_for_work() {

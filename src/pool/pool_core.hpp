@@ -134,6 +134,8 @@ class pool_core : public std::enable_shared_from_this<pool_core> {
 
   /// Whether a worker would find something to do: a task, or the end of the pool.
   [[nodiscard]] bool work_visible();
+  /// The same without the end, for whose sake nobody is started.
+  [[nodiscard]] bool task_visible();
 
   /// Something waits: wakes an idle worker, or starts one if the crew may grow.
   void wake_for_work();
