@@ -7,6 +7,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cstddef>
 #include <deque>
@@ -84,6 +85,33 @@ TEST(LaneRing, UsesItsSlotsAgainLapAfterLap) {
       row.push(value{}, at(next++));
     }
     EXPECT_EQ(test::allocations_of_this_thread(), before) << waiting;
+  }
+}
+
+TEST(LaneRing, GivesSeveralAtOnceAlsoAcrossTheEndOfALap) {
+  for (int lap = 0; lap < 32; ++lap) {
+    for (std::size_t count = 0; count <= 32; ++count) {
+      ring row;
+      int next = 0;
+      for (int i = 0; i < lap; ++i) {
+        push(row, -1);
+        (void)row.take_first();
+      }
+      std::deque<int> model;
+      for (int i = 0; i < 32; ++i) {
+        push(row, i);
+        if (i >= static_cast<int>(count)) model.push_back(i);
+      }
+      row.take_first(count, [&](value&& taken, time_point came) {
+        EXPECT_EQ(*taken, next);
+        EXPECT_EQ(came, at(next++));
+      });
+      EXPECT_EQ(next, static_cast<int>(count));
+      expect_equal(row, model);
+      push(row, 32);
+      model.push_back(32);
+      expect_equal(row, model);
+    }
   }
 }
 
@@ -169,6 +197,12 @@ TEST(LaneRing, IsAsADequeIsWhateverIsDone) {
         const std::size_t which = random() % model.size();
         ASSERT_EQ(*row.take_at(which), model[which]);
         model.erase(model.begin() + static_cast<std::ptrdiff_t>(which));
+      } else if (draw == 12) {
+        row.take_first(random() % std::min<std::size_t>(model.size() + 1, 8),
+                       [&](value&& taken, time_point) {
+                         EXPECT_EQ(*taken, model.front());
+                         model.pop_front();
+                       });
       } else {
         ASSERT_EQ(*row.take_first(), model.front());
         model.pop_front();
