@@ -105,8 +105,14 @@ std::expected<void, submit_errc> pool_core::accept_admitted(queued_task& task, u
     return {};
   }
   std::size_t waiting = 0;
-  const placement where = place_of(task, lane, stamp_now());
-  const queue_status pushed = channel_.try_push(std::move(task), where, &waiting);
+  const time_point submitted = stamp_now();
+  queue_status pushed{};
+  if (task.extras() == nullptr) {
+    pushed = channel_.try_push(std::move(task), lane, submitted, &waiting);
+  } else {
+    const placement where = place_of(task, lane, submitted);
+    pushed = channel_.try_push(std::move(task), where, &waiting);
+  }
   if (pushed == queue_status::success && wake_one(waiting)) return {};
   const std::shared_ptr<pool_core> alive = shared_from_this();
   here.leave();

@@ -63,6 +63,15 @@ TEST(FairTurns, GoRoundTheKeys) {
 
 using FairKeys = Keys;
 
+TEST_F(FairKeys, LetAValueWithoutOneGoBehindThoseOfItsLane) {
+  push(1, 4);
+  push(2, serial(4, 7));
+  ASSERT_EQ(channel.try_push(of(3), 4, time.now()), queue_status::success);
+  EXPECT_EQ(drain(), (order{1, 2, 3}));
+  ASSERT_EQ(channel.try_push(of(4), 4, time.now()), queue_status::success);
+  EXPECT_EQ(drain(), order{4});
+}
+
 TEST_F(FairKeys, TakeTurnsHoweverManyValuesEachHas) {
   for (int i = 10; i < 15; ++i) push(i, fair(4, 1));
   push(20, fair(4, 2));

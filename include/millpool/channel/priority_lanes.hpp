@@ -2,6 +2,7 @@
 #pragma once
 
 #include "millpool/base/assert.hpp"
+#include "millpool/base/cache_line.hpp"
 #include "millpool/base/clock.hpp"
 #include "millpool/channel/fair_turns.hpp"
 #include "millpool/channel/lane_ring.hpp"
@@ -102,7 +103,7 @@ class priority_lanes {
   [[nodiscard]] bool any_ready() const noexcept { return occupied_ != 0; }
   /// Bit i: lane i has such a value.
   [[nodiscard]] std::uint32_t occupied() const noexcept { return occupied_; }
-  [[nodiscard]] std::uint64_t pushed() const noexcept { return pushed_; }  ///< values ever
+  [[nodiscard]] std::uint64_t pushed() const noexcept { return taken_ + size_; }  ///< values ever
   [[nodiscard]] std::size_t ready() const noexcept { return size_ - blocked_.size(); }
 
   /// When the value came that has waited longest in any lane; nothing if there is none.
@@ -111,7 +112,16 @@ class priority_lanes {
   /// Makes room for `count` more values at `where`, so that the next `count` emplaces cannot throw.
   void reserve(std::size_t count, const placement& where);
 
-  void emplace(T&& value, const placement& where, time_point now);
+  /// \return whether occupied() has changed.
+  bool emplace(T&& value, const placement& where, time_point came);
+
+  /// Whether a value without keys finds a slot in its lane's ring, as nearly all do.
+  [[nodiscard]] bool fits_in_ring(std::size_t lane) const noexcept {
+    MILLPOOL_ASSERT(lane < lane_count, "a lane is 0 (the highest) to 7");
+    return lanes_[lane].listed == 0 && !lanes_[lane].ring.full();
+  }
+  /// As emplace(). REQUIRES: fits_in_ring(lane).
+  bool emplace_in_ring(T&& value, std::size_t lane, time_point came) noexcept;
 
   /// Takes the next value: of the highest lane, unless aging serves a lower one. Its serial key is
   /// held from here on. \return nothing iff no value is left that is not blocked.
@@ -120,7 +130,8 @@ class priority_lanes {
   std::optional<T> take_next(const clock& time, arrival* told = nullptr);
 
   /// Takes up to `count` of the values that the next calls of take_next() would take, as long as
-  /// they are in `lane` and have no key: keep(T&&, const arrival&). \return how many.
+  /// they are in `at_lane` and have no key: keep(T&&, const arrival&) for each, which must not
+  /// throw. \return how many.
   template <class Keep>
   std::size_t take_more(std::size_t at_lane, std::size_t count, Keep keep);
 
@@ -157,7 +168,7 @@ class priority_lanes {
     std::uint32_t after = nil;   // towards the tail
     placement where{0};
   };
-  struct lane_values {
+  struct alignas(cache_line_size) lane_values {  // so it is found by a shift, and in one line
     lane_ring<T> ring;
     std::uint32_t head = nil;  // of the list
     std::uint32_t tail = nil;
@@ -182,7 +193,7 @@ class priority_lanes {
     return of.ring.empty() ? at(of.head).came : of.ring.came();
   }
   [[nodiscard]] bool goes_into_ring(const placement& where) const noexcept {
-    return !where.serial_key && !where.fair_key && lanes_[where.lane].listed == 0;
+    return !where.serial_key && !where.fair_key && lanes_[where.lane].listed == 0;  // I6
   }
   void update_occupied(std::size_t at_lane) noexcept {
     const lane_values& of = lanes_[at_lane];
@@ -201,18 +212,19 @@ class priority_lanes {
   void unlink(std::uint32_t index) noexcept;
   void block(std::uint32_t index);
   void reserve_slots(std::size_t count);
+  bool emplace_in_list(T&& value, const placement& where, time_point came);
   T take(std::uint32_t index, arrival* told) noexcept;
   T take_for_good(std::uint32_t index, arrival* told);
   // From a lane's ring. took_from_ring() follows.
-  void took_from_ring(std::size_t at_lane) noexcept;
+  void took_from_ring(std::size_t at_lane, std::size_t count = 1) noexcept;
   T take_ring_first(std::size_t at_lane, arrival* told) noexcept;
 
+  std::array<lane_values, lane_count> lanes_{};
   aging aging_;
   serial_keys* keys_;
-  std::array<lane_values, lane_count> lanes_{};
   std::uint32_t occupied_ = 0;  // I1
   std::size_t size_ = 0;
-  std::uint64_t pushed_ = 0;  // values ever
+  std::uint64_t taken_ = 0;   // values ever: those pushed are not counted one by one
   std::uint32_t free_ = nil;  // I2: linked by `after`
   std::uint32_t takes_since_aged_ = std::numeric_limits<std::uint32_t>::max();
   std::vector<std::unique_ptr<slot[]>> blocks_;  // blocks never move: a slot keeps its index
@@ -246,18 +258,27 @@ void priority_lanes<T>::reserve_slots(std::size_t count) {
 }
 
 template <class T>
-void priority_lanes<T>::emplace(T&& value, const placement& where, time_point now) {
+bool priority_lanes<T>::emplace(T&& value, const placement& where, time_point came) {
   MILLPOOL_ASSERT(where.lane < lane_count, "a lane is 0 (the highest) to 7");
   MILLPOOL_ASSERT(!where.serial_key || keys_ != nullptr, "this channel knows no serial keys");
+  if (!goes_into_ring(where)) return emplace_in_list(std::move(value), where, came);
+  lanes_[where.lane].ring.reserve(1);
+  return emplace_in_ring(std::move(value), where.lane, came);
+}
+
+template <class T>
+bool priority_lanes<T>::emplace_in_ring(T&& value, std::size_t lane, time_point came) noexcept {
+  lane_ring<T>& to = lanes_[lane].ring;
+  const bool was_empty = to.empty();
+  to.push(std::move(value), came);
+  ++size_;
+  if (was_empty) occupied_ |= 1u << lane;  // I1
+  return was_empty;
+}
+
+template <class T>
+bool priority_lanes<T>::emplace_in_list(T&& value, const placement& where, time_point came) {
   lane_values& to = lanes_[where.lane];
-  if (goes_into_ring(where)) {
-    to.ring.reserve(1);
-    to.ring.push(std::move(value), now);
-    ++pushed_;
-    ++size_;
-    occupied_ |= 1u << where.lane;  // I1
-    return;
-  }
   reserve_slots(1);
   const std::uint32_t index = free_;
   if (where.fair_key) {  // first, since it may throw
@@ -268,15 +289,16 @@ void priority_lanes<T>::emplace(T&& value, const placement& where, time_point no
   slot& fresh = at(index);
   free_ = fresh.after;
   fresh.value.emplace(std::move(value));
-  fresh.came = now;
-  fresh.number = ++pushed_;
+  fresh.came = came;
+  ++size_;
+  fresh.number = pushed();
   fresh.where = where;
   fresh.after = nil;
   fresh.before = std::exchange(to.tail, index);  // I3
   (fresh.before == nil ? to.head : at(fresh.before).after) = index;
   ++to.listed;
-  ++size_;
-  occupied_ |= 1u << where.lane;  // I1
+  const std::uint32_t before = std::exchange(occupied_, occupied_ | 1u << where.lane);  // I1
+  return occupied_ != before;
 }
 
 template <class T>
@@ -311,8 +333,9 @@ void priority_lanes<T>::link_by_age(std::uint32_t index) {
 }
 
 template <class T>
-void priority_lanes<T>::took_from_ring(std::size_t at_lane) noexcept {
-  --size_;
+void priority_lanes<T>::took_from_ring(std::size_t at_lane, std::size_t count) noexcept {
+  size_ -= count;
+  taken_ += count;
   lane_ring<T>& from = lanes_[at_lane].ring;
   if (!from.empty()) return;
   from.shrink();
@@ -335,6 +358,7 @@ T priority_lanes<T>::take(std::uint32_t index, arrival* told) noexcept {
   if (told != nullptr) *told = {leaving.came, leaving.where.lane};
   --lanes_[leaving.where.lane].listed;
   --size_;
+  ++taken_;
   T value = std::move(*leaving.value);
   leaving.value.reset();
   leaving.after = std::exchange(free_, index);  // I2
@@ -395,10 +419,11 @@ std::size_t priority_lanes<T>::take_more(std::size_t at_lane, std::size_t count,
   if (!any_ready() || highest() != at_lane || lowest() != at_lane) return 0;
   lane_ring<T>& from = lanes_[at_lane].ring;
   count = std::min(count, from.size());
-  for (std::size_t i = 0; i < count; ++i) {
-    const arrival when{from.came(), at_lane};
-    keep(take_ring_first(at_lane, nullptr), when);
-  }
+  if (count == 0) return 0;
+  from.take_first(count, [&](T&& value, time_point came) {
+    keep(std::move(value), arrival{came, at_lane});
+  });
+  took_from_ring(at_lane, count);
   return count;
 }
 

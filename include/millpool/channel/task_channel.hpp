@@ -50,7 +50,7 @@ class task_channel {
   /// \param  keys      outlives the channel. Null: no serial key may be used.
   explicit task_channel(std::size_t capacity, aging rule = {}, const clock& time = steady(),
                         serial_keys* keys = nullptr)
-      : time_{time}, capacity_{checked(capacity)}, lanes_{rule, keys} {
+      : time_{time}, capacity_{checked(capacity)}, short_way_{capacity}, lanes_{rule, keys} {
     if (rule.share == 0)
       throw std::invalid_argument{"task_channel: aging.share must be at least 1"};
   }
@@ -65,6 +65,10 @@ class task_channel {
   /// Never waits. \return success, full or closed; unless success, `value` is left as it was.
   /// \param  waiting  set to how many values wait after a success, if not null.
   [[nodiscard]] queue_status try_push(T&& value, const placement& where,
+                                      std::size_t* waiting = nullptr);
+  /// The same for a value without keys, in some forty instructions where nothing is in the way.
+  /// \param  came  what the value is old by; not placement::now.
+  [[nodiscard]] queue_status try_push(T&& value, std::size_t lane, time_point came,
                                       std::size_t* waiting = nullptr);
 
   /// Waits while the channel is full, until `deadline` or until `stop` is requested.
@@ -108,7 +112,8 @@ class task_channel {
   }
 
   /// The same, and takes up to `more_max` of those that are next as well, as long as they are of
-  /// the same lane and have no key: keep(T&&, const arrival&) is called for each, under the lock.
+  /// the same lane and have no key: keep(T&&, const arrival&), which must not throw, is called for
+  /// each, under the lock.
   /// \param  held  places that the caller holds, as from reserve(), and gives back; then the
   ///               places of the values that it keeps.
   template <class Keep>
@@ -208,9 +213,10 @@ class task_channel {
   [[nodiscard]] std::size_t room() const noexcept {
     return capacity_ - std::min(capacity_, lanes_.size() + reserved_);
   }
-  [[nodiscard]] bool full() const noexcept { return room() == 0; }
+  [[nodiscard]] bool full() const noexcept { return lanes_.size() + reserved_ >= capacity_; }
   [[nodiscard]] bool nothing_to_take() const noexcept { return paused_ || !lanes_.any_ready(); }
   [[nodiscard]] bool at_its_end() const noexcept { return closed_ && lanes_.empty(); }
+  void set_short_way() noexcept { short_way_ = closed_ || consumers_ > 0 ? 0 : capacity_; }
   void put(T&& value, const placement& where);
   void made_room() noexcept;
   void show() noexcept;
@@ -230,6 +236,7 @@ class task_channel {
   std::size_t producers_ = 0;  // that wait for not_full_
   std::size_t lookers_ = 0;    // producers in look_for_room()
   std::size_t consumers_ = 0;  // that wait for not_empty_
+  std::size_t short_way_;      // capacity_; 0, where it is closed or a consumer waits
   bool closed_ = false;
   bool paused_ = false;
   priority_lanes<T> lanes_;
@@ -266,13 +273,29 @@ void task_channel<T>::made_room() noexcept {
 }
 
 template <class T>
-queue_status task_channel<T>::try_push(T&& value, const placement& where, std::size_t* waiting) {
+[[gnu::noinline]] queue_status task_channel<T>::try_push(T&& value, const placement& where,
+                                                         std::size_t* waiting) {
   const lock_guard lock{mutex_};
   if (closed_) return queue_status::closed;
   if (full()) return queue_status::full;
   put(std::move(value), where);
   if (waiting != nullptr) *waiting = lanes_.size();
   return queue_status::success;
+}
+
+// Where nothing is in the way. What is, the lock included, sends the value the long way from its
+// beginning: so nothing here comes after a call, and no register is saved for one.
+template <class T>
+queue_status task_channel<T>::try_push(T&& value, std::size_t lane, time_point came,
+                                       std::size_t* waiting) {
+  if (const unique_lock lock{mutex_, std::try_to_lock};
+      lock.owns_lock() && lanes_.size() + reserved_ < short_way_ && lanes_.fits_in_ring(lane))
+      [[likely]] {
+    if (lanes_.emplace_in_ring(std::move(value), lane, came)) show();
+    if (waiting != nullptr) *waiting = lanes_.size();
+    return queue_status::success;
+  }
+  return try_push(std::move(value), placement{lane, came}, waiting);
 }
 
 // Waits a short while until half of the places are free: a producer that is faster than the
@@ -356,9 +379,11 @@ std::optional<T> task_channel<T>::pop() {
   std::optional<T> value;
   while (!value) {
     ++consumers_;
+    set_short_way();
     wait_until(not_empty_, lock, time_, no_deadline,
                [&] { return at_its_end() || !nothing_to_take(); });
     --consumers_;
+    set_short_way();
     if (at_its_end()) return std::nullopt;
     value = lanes_.take_next(time_);
   }
@@ -463,6 +488,7 @@ template <class T>
 void task_channel<T>::close() noexcept {
   const lock_guard lock{mutex_};
   closed_ = true;
+  set_short_way();
   not_full_.notify_all();
   not_empty_.notify_all();
 }
@@ -477,6 +503,7 @@ template <class T>
 void task_channel<T>::set_capacity(std::size_t capacity) {
   const lock_guard lock{mutex_};
   capacity_ = checked(capacity);
+  set_short_way();
   not_full_.notify_all();
 }
 
