@@ -5,6 +5,9 @@
 
 #include <gtest/gtest.h>
 
+#include <bit>
+#include <chrono>
+#include <cstdint>
 #include <deque>
 #include <map>
 #include <memory>
@@ -136,6 +139,95 @@ TEST_F(PriorityLanes, StayInOrderWhenOneIsTakenOutOfTheHeadTheMiddleOrTheTail) {
     std::erase(expected, victim);
     EXPECT_EQ(drain(), expected);
   }
+}
+
+// Two that are filled alike, by chance: the one gives value by value, the other in batches. Both go
+// the same way through time, which stands still while a batch is taken.
+struct PriorityLanesInBatches : testing::TestWithParam<std::uint32_t> {
+  struct batch {
+    std::size_t lane = 0;
+    order values;
+  };
+
+  void fill(std::size_t count) {
+    for (; count > 0; --count) {
+      const std::size_t lane = random() % lane_count;
+      one_by_one.emplace(int{next_value}, lane, time.now());
+      in_batches.emplace(int{next_value++}, lane, time.now());
+    }
+  }
+  batch take_batch(std::size_t more) {
+    batch taken;
+    arrival when;
+    taken.values.push_back(*in_batches.take_next(time, &when));
+    taken.lane = when.lane;
+    const std::size_t count =
+        in_batches.take_more(when.lane, more, time, [&](int&& value, const arrival& told) {
+          EXPECT_EQ(told.lane, when.lane);
+          taken.values.push_back(value);
+        });
+    EXPECT_EQ(count + 1, taken.values.size());
+    return taken;
+  }
+  void expect_the_same_one_by_one(const batch& taken) {
+    for (const int value : taken.values) {
+      arrival when;
+      ASSERT_EQ(one_by_one.take_next(time, &when), value);
+      ASSERT_EQ(when.lane, taken.lane);
+    }
+  }
+
+  aging rule{.bound = 1s, .share = GetParam()};
+  manual_clock time;
+  priority_lanes<int> one_by_one{rule};
+  priority_lanes<int> in_batches{rule};
+  std::mt19937 random{GetParam()};
+  int next_value = 0;
+};
+
+INSTANTIATE_TEST_SUITE_P(Shares, PriorityLanesInBatches, testing::Values(1, 2, 8, 1000));
+
+TEST_P(PriorityLanesInBatches, P3_GiveTheSameOrderWhileNothingHasAged) {
+  for (int round = 0; round < 300; ++round) {
+    fill(random() % 200);
+    for (auto i = random() % 20; i > 0 && !in_batches.empty(); --i) {
+      const batch taken = take_batch(random() % 128);
+      ASSERT_NO_FATAL_FAILURE(expect_the_same_one_by_one(taken));
+    }
+    ASSERT_EQ(in_batches.size(), one_by_one.size());
+    ASSERT_EQ(in_batches.occupied(), one_by_one.occupied());
+    ASSERT_EQ(in_batches.pushed(), one_by_one.pushed());
+  }
+}
+
+TEST_P(PriorityLanesInBatches, P3_GiveTheSameOrderWhereSomeHaveAged) {
+  for (int round = 0; round < 1000; ++round) {
+    fill(random() % 100);
+    time.advance(std::chrono::milliseconds{random() % 400});
+    for (auto i = random() % 40; i > 0 && !in_batches.empty(); --i) {
+      const batch taken = take_batch(random() % 128);
+      ASSERT_NO_FATAL_FAILURE(expect_the_same_one_by_one(taken));
+      if (random() % 8 == 0) time.advance(std::chrono::milliseconds{random() % 100});
+    }
+    ASSERT_EQ(in_batches.size(), one_by_one.size());
+    ASSERT_EQ(in_batches.occupied(), one_by_one.occupied());
+  }
+}
+
+TEST_P(PriorityLanesInBatches, TakeAllOfTheHighestLaneAtOnceWhileNothingHasAged) {
+  fill(400);
+  while (!in_batches.empty()) {
+    const auto top = static_cast<std::size_t>(std::countr_zero(in_batches.occupied()));
+    const std::size_t there = in_batches.size(top);
+    EXPECT_EQ(take_batch(1000).values.size(), there);
+  }
+}
+
+TEST_P(PriorityLanesInBatches, TakeAnAgedValueAlone) {
+  for (int i = 0; i < 10; ++i) in_batches.emplace(int{70}, 7, time.now());
+  time.advance(2s);
+  for (int i = 0; i < 10; ++i) in_batches.emplace(int{0}, 0, time.now());
+  EXPECT_EQ(take_batch(100).values, order{70});
 }
 
 TEST(PriorityLanesOfUnique, HoldWhatCannotBeCopied) {

@@ -286,6 +286,28 @@ TEST_F(TaskChannel, TellsWithEachTakeHowManyAreLeft) {
   EXPECT_EQ(channel.try_take().error(), status::closed);
 }
 
+TEST_F(TaskChannel, P3_TakesABatchOfTheHighestLaneWhereOthersWaitToo) {
+  task_channel<value> channel{16, aging{.bound = 1s, .share = 8}, time};
+  for (int n : {70, 40, 41, 42, 43}) {
+    ASSERT_EQ(channel.try_push(of(n), static_cast<std::size_t>(n / 10)), status::success);
+  }
+  order batch;
+  std::size_t held = 0;
+  const auto keep = [&](value&& each, const arrival& when) {
+    EXPECT_EQ(when.lane, 4u);
+    batch.push_back(*each);
+  };
+  const auto first = channel.try_take(2, held, keep);
+  EXPECT_EQ(*first->value, 40);
+  EXPECT_EQ(batch, (order{41, 42}));
+  EXPECT_EQ(held, 2u);
+  EXPECT_EQ(channel.look().reserved, 2u);
+  EXPECT_EQ(first->left, 2u);
+  const auto second = channel.try_take(2, held, keep);
+  EXPECT_EQ(*second->value, 43);
+  EXPECT_EQ(held, 0u) << "lane 7 is another batch";
+}
+
 // What has no key, and a time, goes a short way: it comes out as it does by the long one.
 TEST_F(TaskChannel, TakesAValueInByItsLaneAndTimeAsByItsPlacement) {
   task_channel<value> by_placement{100, aging{.bound = 1s, .share = 4}, time};

@@ -129,11 +129,13 @@ class priority_lanes {
   /// \param  told  set to its arrival, if not null.
   std::optional<T> take_next(const clock& time, arrival* told = nullptr);
 
-  /// Takes up to `count` of the values that the next calls of take_next() would take, as long as
-  /// they are in `at_lane` and have no key: keep(T&&, const arrival&) for each, which must not
-  /// throw. \return how many.
+  /// Takes up to `count` of the values that the next calls of take_next() would take now, as long
+  /// as they are in `at_lane`, have no key, and aging serves no lower lane: keep(T&&, const
+  /// arrival&) for each, which must not throw. \return how many.
+  /// \param  time  read at most once: what ages while a batch is worked off waits for its end. So
+  ///               batches are for what is done with soon, as 127 tasks of less than 1 us each are.
   template <class Keep>
-  std::size_t take_more(std::size_t at_lane, std::size_t count, Keep keep);
+  std::size_t take_more(std::size_t at_lane, std::size_t count, const clock& time, Keep keep);
 
   /// Takes the value that came first, of all lanes, for good: its key is not held for it. Of two
   /// that came at the same time, the one in the lower lane.
@@ -206,6 +208,8 @@ class priority_lanes {
   // The lane, `from` or lower, whose oldest value came first. REQUIRES: one of them holds values.
   [[nodiscard]] std::size_t oldest_lane(std::size_t from) const noexcept;
   [[nodiscard]] std::size_t lane_to_serve(const clock& time) noexcept;
+  [[nodiscard]] std::size_t takes_before_aged(std::size_t count, const clock& time) const noexcept;
+  void count_takes(std::size_t count) noexcept;
   [[nodiscard]] std::uint32_t first_of(std::size_t lane) const noexcept;
   [[nodiscard]] bool try_acquire(const slot& of);
   void link_by_age(std::uint32_t index);
@@ -414,12 +418,14 @@ std::optional<T> priority_lanes<T>::take_next(const clock& time, arrival* told) 
 
 template <class T>
 template <class Keep>
-std::size_t priority_lanes<T>::take_more(std::size_t at_lane, std::size_t count, Keep keep) {
-  // Where a lower lane may become old enough to be served, each take is to decide anew.
-  if (!any_ready() || highest() != at_lane || lowest() != at_lane) return 0;
+std::size_t priority_lanes<T>::take_more(std::size_t at_lane, std::size_t count, const clock& time,
+                                         Keep keep) {
+  // Behind a value that aging served comes one of a higher lane.
+  if (!any_ready() || highest() != at_lane) return 0;
   lane_ring<T>& from = lanes_[at_lane].ring;
-  count = std::min(count, from.size());
+  count = takes_before_aged(std::min(count, from.size()), time);
   if (count == 0) return 0;
+  count_takes(count);
   from.take_first(count, [&](T&& value, time_point came) {
     keep(std::move(value), arrival{came, at_lane});
   });
@@ -437,13 +443,32 @@ T priority_lanes<T>::take_any(const clock& time, arrival* told) {
 
 template <class T>
 std::size_t priority_lanes<T>::lane_to_serve(const clock& time) noexcept {
-  if (takes_since_aged_ < std::numeric_limits<std::uint32_t>::max()) ++takes_since_aged_;
+  count_takes(1);
   const std::size_t top = highest();
   if (top == lowest() || takes_since_aged_ < aging_.share) return top;
   const std::size_t oldest = oldest_lane(top + 1);
   if (time.now() - first_came(oldest) <= aging_.bound) return top;
   takes_since_aged_ = 0;
   return oldest;
+}
+
+// How many of the next `count` takes, as far as the highest lane's ring reaches, lane_to_serve()
+// gives to that lane before it finds a lower one that has aged.
+template <class T>
+std::size_t priority_lanes<T>::takes_before_aged(std::size_t count,
+                                                 const clock& time) const noexcept {
+  if (highest() == lowest()) return count;
+  const std::size_t share = aging_.share;
+  const std::size_t without_a_look = share - std::min(share, takes_since_aged_ + std::size_t{1});
+  if (count <= without_a_look) return count;
+  const time_point oldest = first_came(oldest_lane(highest() + 1));
+  return time.now() - oldest <= aging_.bound ? count : without_a_look;
+}
+
+template <class T>
+void priority_lanes<T>::count_takes(std::size_t count) noexcept {
+  constexpr std::size_t most = std::numeric_limits<std::uint32_t>::max();
+  takes_since_aged_ = static_cast<std::uint32_t>(std::min(most, takes_since_aged_ + count));
 }
 
 template <class T>

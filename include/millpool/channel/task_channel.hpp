@@ -112,8 +112,8 @@ class task_channel {
   }
 
   /// The same, and takes up to `more_max` of those that are next as well, as long as they are of
-  /// the same lane and have no key: keep(T&&, const arrival&), which must not throw, is called for
-  /// each, under the lock.
+  /// the same lane and have no key, and a lower lane that has aged is not served:
+  /// keep(T&&, const arrival&), which must not throw, is called for each, under the lock.
   /// \param  held  places that the caller holds, as from reserve(), and gives back; then the
   ///               places of the values that it keeps.
   template <class Keep>
@@ -405,7 +405,7 @@ std::expected<typename task_channel<T>::taken, queue_status> task_channel<T>::tr
   }
   arrival when;
   std::optional<T> next = lanes_.take_next(time_, &when);
-  if (next && more_max > 0) held = lanes_.take_more(when.lane, more_max, keep);
+  if (next && more_max > 0) held = lanes_.take_more(when.lane, more_max, time_, keep);
   reserved_ += held;
   made_room();
   if (!next) return std::unexpected{queue_status::empty};
