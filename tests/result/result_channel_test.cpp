@@ -78,6 +78,33 @@ TEST_F(ResultChannel, MakesSubmitWaitForTheReader) {
   results.close();
 }
 
+// The reader reads one and no more until the submitter is through: one place is enough for that.
+TEST_F(ResultChannel, LetsASubmitterInAsSoonAsThereIsOnePlace) {
+  result_channel<int> results{8};
+  for (int i = 0; i < 8; ++i) ASSERT_TRUE(results.submit(pool, [i] { return i; }));
+  for (int i = 0; i < 20; ++i) {
+    std::jthread submitter{[&] { EXPECT_TRUE(results.submit(pool, [] { return 9; })); }};
+    EXPECT_TRUE(results.pop().has_value());
+  }
+  EXPECT_EQ(results.outstanding(), 8u);
+}
+
+TEST_F(ResultChannel, LetsEachOfManySubmittersInAtCapacityOne) {
+  result_channel<int> results{1};
+  constexpr int submitters = 8;
+  const int each = test::scaled(200);
+  int sum = 0;
+  test::run_together(submitters + 1, [&](int self) {
+    if (self < submitters) {
+      for (int i = 0; i < each; ++i) ASSERT_TRUE(results.submit(pool, [] { return 1; }));
+    } else {
+      for (int i = 0; i < submitters * each; ++i) sum += results.pop()->value();
+    }
+  });
+  EXPECT_EQ(sum, submitters * each);
+  EXPECT_EQ(results.outstanding(), 0u);
+}
+
 TEST_F(ResultChannel, IsNotTakenUpByWhatThePoolRefused) {
   worker_pool closed{{.min_workers = 1, .max_workers = 1}};
   closed.close();
@@ -143,21 +170,55 @@ TEST_F(ResultChannel, MayGoWhileItsTasksAreUnderWay) {
   EXPECT_EQ(people.births, people.deaths);
 }
 
+template <class Stream>
+void goes_at_any_moment(test::census& people, worker_pool& pool) {
+  for (int round = 0; round < test::scaled(2'000); ++round) {
+    Stream results{3};
+    for (int i = 0; i < 3; ++i) {
+      ASSERT_TRUE(results.submit(pool, [&] { return test::counted{people, 1}; }));
+    }
+    // The worker whose result ends this wait may still be about to wake us when the stream goes.
+    if (round % 2 == 0) {
+      EXPECT_TRUE(results.pop().has_value());
+    }
+  }
+  pool.wait_idle();
+  pool.shutdown();
+  EXPECT_EQ(people.births, people.deaths);
+}
+
+TEST_F(ResultChannel, Stress_MayGoAtAnyMomentWhileResultsLand) {
+  goes_at_any_moment<result_channel<test::counted>>(people, pool);
+}
+TEST_F(ResultChannel, Stress_MayGoAtAnyMomentInOrderOfSubmission) {
+  goes_at_any_moment<ordered_stream<test::counted>>(people, pool);
+}
+
 TEST_F(ResultChannel, GivesTheExceptionOfAMoveThatThrewOnItsWayIn) {
   result_channel<test::counted> results{1};
-  for (int move = 0; move < 2; ++move) {
-    // The first move takes the value out of the task, the next ones into the channel.
-    ASSERT_TRUE(results.submit(pool, [&] {
-      test::counted made{people, 3};
-      people.moves_until_throw = 1 + move;
-      return test::counted{std::move(made)};
-    }));
-    auto ended = results.pop();
-    ASSERT_TRUE(ended.has_value());
-    EXPECT_EQ(ended->state(), task_state::failed);
-    EXPECT_THROW(ended->value(), test::move_failed);
-  }
+  ASSERT_TRUE(results.submit(pool, [&] {
+    test::counted made{people, 3};
+    people.moves_until_throw = 1;  // that of the next line; the one after it is the way in
+    return test::counted{std::move(made)};
+  }));
+  auto ended = results.pop();
+  ASSERT_TRUE(ended.has_value());
+  EXPECT_EQ(ended->state(), task_state::failed);
+  EXPECT_THROW(ended->value(), test::move_failed);
   EXPECT_EQ(results.outstanding(), 0u);
+}
+
+TEST_F(ResultChannel, MovesAValueOnceOnItsWayInAndOnceOnItsWayOut) {
+  result_channel<test::counted> results{1};
+  ASSERT_TRUE(results.submit(pool, [&] {
+    people.moves_until_throw = 2;
+    return test::counted{people, 3};
+  }));
+  auto ended = results.pop();
+  ASSERT_TRUE(ended.has_value());
+  EXPECT_EQ(people.alive(), 1);
+  people.moves_until_throw = -1;
+  EXPECT_EQ(ended->value().number(), 3);
 }
 
 TEST_F(ResultChannel, LosesOneValueWhenItsMoveThrowsOnTheWayOutAndGoesOn) {

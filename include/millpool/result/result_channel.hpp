@@ -10,7 +10,6 @@
 #include <expected>
 #include <functional>
 #include <iterator>
-#include <memory>
 #include <optional>
 #include <utility>
 
@@ -38,8 +37,7 @@ class result_stream {
   /// \param  time      outlives the stream.
   /// \throws std::invalid_argument if capacity is 0.
   explicit result_stream(std::size_t capacity, const clock& time = steady())
-      : buffer_{std::make_shared<result_buffer<T>>(capacity, order, time)} {}
-  ~result_stream() { buffer_->close(); }
+      : buffer_{result_buffer<T>::make(capacity, order, time)} {}
   result_stream(const result_stream&) = delete;
   result_stream& operator=(const result_stream&) = delete;
 
@@ -101,12 +99,12 @@ class result_stream {
       }
     } unless_accepted{buffer_.get(), *place};
     auto accepted =
-        pool.template launch_into<landing<T>>(options, std::forward<F>(f), buffer_, *place);
+        pool.template launch_into<landing<T>>(options, std::forward<F>(f), buffer_.get(), *place);
     if (accepted) unless_accepted.buffer = nullptr;
     return accepted;
   }
 
-  std::shared_ptr<result_buffer<T>> buffer_;  // shared with the tasks under way
+  const typename result_buffer<T>::ptr buffer_;
 };
 
 /// Results in the order in which the tasks end.
