@@ -4,6 +4,7 @@
 #include "millpool/pool/worker_pool.hpp"
 #include "tests/support/counted.hpp"
 #include "tests/support/gate.hpp"
+#include "tests/support/run_together.hpp"
 #include "tests/support/scaled.hpp"
 
 #include <gtest/gtest.h>
@@ -176,6 +177,85 @@ TEST_P(TaskGroup, Stress_TasksOfAGroupMayAddToIt) {
     group.wait();
     ASSERT_EQ(runs, 127);
   }
+}
+
+// The last task may still be on its way out of the group when the wait returns.
+TEST_P(TaskGroup, Stress_MayGoAsSoonAsItsWaitReturns) {
+  std::atomic<int> runs{0};
+  const int rounds = test::scaled(2'000);
+  for (int round = 0; round < rounds; ++round) {
+    task_group group{pool};
+    for (int i = 0; i < 3; ++i) ASSERT_TRUE(group.run([&] { ++runs; }));
+    group.wait();
+    ASSERT_EQ(runs, 3 * (round + 1));
+  }
+}
+
+// One worker waits for the group, the other is in a task of it that ends when all others have run.
+TEST_P(TaskGroup, P5_AWorkerThatWaitsIsToldOfTasksThatComeMeanwhile) {
+  worker_pool two{{.min_workers = 2, .max_workers = 2, .max_compensation = 0}};
+  std::atomic<int> runs{0};
+  two.submit([&] {
+       task_group group{two};
+       std::atomic<bool> begun{false};
+       ASSERT_TRUE(group.run([&] {
+         begun = true;
+         test::await([&] { return runs == 100; });
+       }));
+       test::await([&] { return begun.load(); });
+       const std::jthread outside{[&] {
+         for (int i = 0; i < 100; ++i) ASSERT_TRUE(group.run([&] { ++runs; }));
+       }};
+       group.wait();
+     })
+      .get();
+  EXPECT_EQ(runs, 100);
+}
+
+TEST_P(TaskGroup, CountsARefusedTaskOutWhileOthersRun) {
+  worker_pool full{
+      {.min_workers = 1, .max_workers = 1, .queue_capacity = 1, .when_full = full_policy::reject}};
+  test::gate open;
+  std::atomic<bool> begun{false};
+  int runs = 0;
+  task_group group{full};
+  ASSERT_TRUE(group.run([&] {
+    begun = true;
+    open.pass();
+    ++runs;
+  }));
+  test::await([&] { return begun.load(); });
+  ASSERT_TRUE(group.run([&] { ++runs; }));
+  for (int i = 0; i < 20; ++i) EXPECT_FALSE(group.run([&] { ++runs; }).has_value());
+  open.open();
+  EXPECT_THROW(group.wait(), submit_error);
+  EXPECT_EQ(runs, 2);
+}
+
+// A task that comes in just when a cancelled group starts afresh is stopped or runs, no third.
+TEST_P(TaskGroup, Stress_MayBeCancelledAndWaitedForWhileTasksComeIn) {
+  task_group group{pool};
+  std::atomic<int> ended{0};
+  const int count = test::scaled(2'000);
+  test::run_together(2, [&](int self) {
+    if (self == 0) {
+      for (int i = 0; i < count; ++i) {
+        ASSERT_TRUE(group.run([&](task_context& context) {
+          if (!context.stop_requested()) ++ended;
+        }));
+      }
+    } else {
+      for (int i = 0; i < count / 10; ++i) {
+        group.cancel();
+        group.wait();
+      }
+    }
+  });
+  group.wait();
+  pool.wait_idle();
+  const auto tasks = pool.stats().tasks;
+  EXPECT_EQ(tasks.succeeded + tasks.cancelled, static_cast<std::uint64_t>(count));
+  EXPECT_LE(ended, static_cast<int>(tasks.succeeded));
 }
 
 }  // namespace

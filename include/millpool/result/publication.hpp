@@ -53,6 +53,11 @@ class publication {
     // relaxed: who adds one already holds one.
     word_.fetch_add(one_reference, std::memory_order_relaxed);
   }
+  /// Gives up `count` references, and keeps at least one.
+  void release_references(std::uint32_t count) noexcept {
+    // release: E3. What is left is not the last, so nothing is to be acquired.
+    word_.fetch_sub(count * one_reference, std::memory_order_release);
+  }
   /// \return whether it was the last: the caller then destroys the object.
   [[nodiscard]] bool release_reference() noexcept {
     // acquire: E3. Who holds the only reference is alone, and nobody can add another.

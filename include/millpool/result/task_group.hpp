@@ -1,30 +1,75 @@
 // Layer 2 · result: several tasks as one.
 #pragma once
 
+#include "millpool/base/atomic.hpp"
+#include "millpool/base/cache_line.hpp"
 #include "millpool/base/errors.hpp"
 #include "millpool/result/completion.hpp"
+#include "millpool/sync/asymmetric_barrier.hpp"
 #include "millpool/sync/mutex.hpp"
 
-#include <cstddef>
 #include <cstdint>
 #include <exception>
 #include <expected>
+#include <memory>
 #include <stop_token>
 #include <utility>
 
 namespace millpool {
 
 /// The plain core of task_group: how many tasks are inside, and the first error.
+///
+/// State (bits of inside_)   set by                    cleared by
+///   awaited                 wait(): it will sleep     the leave() that makes the count 0
+///   helping                 with it, by a worker      with it
+///   renewing                renew(), at count 0       renew()
+/// The other bits count the tasks inside: from enter() before the submission to leave() after the
+/// task's end, or its refusal.
+/// Bits of bell_: `ended` and `fresh` are rung, `asleep` says that the waiter is on its way to
+/// sleep on the word. The waiter alone clears them.
+/// Invariants
+///   I1  awaited => the count is not 0. So it is ended exactly once, by the leave() that rings
+///       `ended`; and wait() returns only after that ring. A leave() that makes the count 0 and
+///       finds no `awaited` touches the group no more: it may be gone. After the ring neither does
+///       the other: the wake that follows passes an address only.
+///   I2  a worker sleeps in wait() only after it has looked for the group's tasks with `helping`
+///       set. Who submits a task looks for `helping` afterwards, and rings `fresh`. Of the two, one
+///       sees the other: light_barrier() here, heavy_barrier() there.
+///   I3  token_ and stop_ change only while nothing is inside and whoever enters waits: renewing.
+/// References  a task inside holds none that is counted: it keeps the count of inside_ above 0, and
+///             so the task_group in wait(). A refused task gives one back all the same, and an
+///             abandoned one, which may run on when all is gone, when it ends. So the count of
+///             references begins with a surplus: from there refused() makes good the former, and
+///             the latter keeps the one that it was abandoned with.
+/// Edges
+///   E1  leave's RMW --> the later RMWs of inside_ --> the load or the ring that tells the waiter
+///       of 0: it sees what the tasks did.
+///   E2  renew's end --> enter(): the task sees the new token.
+/// Thread safety  every member may be called concurrently, except wait() and let_go(): by one
+///                thread at a time, and let_go() last.
+/// Checked by the tsan preset; tests/model/task_group_model.cpp walks the interleavings.
 class group_state final : public completion {
  public:
   explicit group_state(bool cancel_on_error);
 
-  void enter();               // a task is about to be submitted
-  void submitted() noexcept;  // it was accepted: helpers may find it
-  void leave() noexcept;
-  void refused(submit_errc why) noexcept;  // it was not: that is an error of the group
+  /// A task is about to be submitted. One of the next two follows, once it is known what came of
+  /// that; at its end an accepted one calls complete().
+  void enter() noexcept {
+    // acquire: E2.
+    const std::uint32_t before = inside_.fetch_add(one, std::memory_order_acquire);
+    if ((before & renewing) != 0) wait_for_renewal();
+  }
+  /// It was accepted: a worker in wait() may run it.
+  void submitted() noexcept {
+    light_barrier();
+    // relaxed: I2 asks for the order of this load and of the task, which the barrier gives.
+    if ((inside_.load(std::memory_order_relaxed) & helping) != 0) ring(fresh);
+  }
+  /// It was not, and has given its reference back. fail() before it, if that is an error.
+  void refused() noexcept;
+
   void fail(std::exception_ptr error) noexcept override;
-  void complete(task_state state) noexcept override;  // it ended
+  void complete(task_state state) noexcept override;
 
   /// Waits until nothing is inside; a worker runs the group's waiting tasks meanwhile.
   /// \return the first error since the last wait, or null.
@@ -33,16 +78,34 @@ class group_state final : public completion {
   void cancel() noexcept;
   [[nodiscard]] std::stop_token stop_token() const;
 
+  struct let_go {
+    void operator()(group_state* group) const noexcept { group->give_up_surplus(); }
+  };
+  /// Its end is the group's: REQUIRES: nothing is inside.
+  using ptr = std::unique_ptr<group_state, let_go>;
+
  private:
+  enum inside_bits : std::uint32_t { awaited = 1, helping = 2, renewing = 4, one = 8 };
+  enum bell_bits : std::uint32_t { ended = 1, fresh = 2, asleep = 4 };
+
+  // More than there are threads that have just been refused.
+  static constexpr std::uint32_t surplus = 1U << 20;
+
+  void leave() noexcept;
+  void ring(std::uint32_t what) noexcept;
+  [[nodiscard]] bool await(bool helps) noexcept;
+  [[nodiscard]] std::uint32_t wait_for_ring() noexcept;
+  void renew() noexcept;
+  void wait_for_renewal() noexcept;
+  void give_up_surplus() noexcept;
+
   const bool cancel_on_error_;
+  alignas(cache_line_size) atomic<std::uint32_t> inside_{0};
+  alignas(cache_line_size) atomic<std::uint32_t> bell_{0};
   mutable mutex mutex_;
-  condition_variable changed_;
-  std::stop_source stop_;  // guarded by mutex_, as is all that follows
-  std::stop_token token_;  // that of stop_; both are new after a wait() if stop was requested
-  std::size_t inside_ = 0;
-  std::uint64_t submitted_ = 0;  // tasks ever
-  std::size_t helpers_ = 0;      // workers in wait(): they want to know of new tasks
-  std::exception_ptr first_error_;
+  std::stop_source stop_;           // guarded by mutex_
+  std::stop_token token_;           // that of stop_: I3
+  std::exception_ptr first_error_;  // guarded by mutex_
 };
 
 struct group_options {
@@ -92,16 +155,18 @@ class task_group {
     struct leave_again {      // on refusal and on an exception alike
       group_state* state;
       ~leave_again() {
-        if (state != nullptr) state->leave();
+        if (state != nullptr) state->refused();
       }
     } unless_accepted{state_.get()};
     state_->enter();
-    auto accepted = pool_.launch(completion_ref<completion>{state_}, options, std::forward<F>(f));
+    // The group's own reference stands for the task's: see group_state.
+    auto accepted =
+        pool_.launch(completion_ref<completion>{state_.get()}, options, std::forward<F>(f));
     if (accepted) {
       unless_accepted.state = nullptr;
       state_->submitted();
     } else {
-      state_->refused(accepted.error());
+      state_->fail(std::make_exception_ptr(submit_error{accepted.error()}));
     }
     return accepted;
   }
@@ -118,7 +183,7 @@ class task_group {
 
  private:
   Pool& pool_;
-  completion_ref<group_state> state_;
+  const group_state::ptr state_;
 };
 
 }  // namespace millpool
