@@ -18,7 +18,7 @@
 namespace millpool::explore {
 
 struct settings {
-  std::size_t schedules = static_cast<std::size_t>(test::scaled(100'000));
+  std::size_t schedules = static_cast<std::size_t>(test::scaled(1'000'000));
   fault planted = fault::none;
   unsigned early_wakes = 2;
   bool store_buffers = false;  ///< see README.md, "Store buffers"

@@ -2,74 +2,25 @@
 
 #include "millpool/base/assert.hpp"
 #include "millpool/sync/thread_host.hpp"
+#include "tests/support/explore/player.hpp"
 
 #include <algorithm>
 #include <array>
-#include <atomic>
-#include <deque>
+#include <cstdlib>
 #include <exception>
-#include <linux/futex.h>
 #include <memory>
-#include <sched.h>
-#include <sys/syscall.h>
-#include <thread>
-#include <unistd.h>
 #include <utility>
 
 namespace millpool::explore {
 namespace {
 
-/// What one thread waits for and another gives.
-class turn {
- public:
-  void give() noexcept {
-    given_.store(1);
-    syscall(SYS_futex, &given_, FUTEX_WAKE_PRIVATE, 1, nullptr, nullptr, 0);
-  }
-  void take() noexcept {
-    while (given_.exchange(0) == 0) {
-      syscall(SYS_futex, &given_, FUTEX_WAIT_PRIVATE, 0, nullptr, nullptr, 0);
-    }
-  }
-
- private:
-  std::atomic<std::uint32_t> given_{0};
-};
-
-class scene;
-
-/// A real thread, which plays one actor's part in one run after the other.
-struct player {
-  explicit player() : thread{[this] { play(); }} {}
-  void play() noexcept;
-
-  turn mine;
-  scene* in = nullptr;  // null: to end
-  unsigned part = 0;
-  std::thread thread;
-};
-
-/// The players that are free. All on one CPU: only one of them ever has something to do.
+/// The players that are free.
 class company {
  public:
-  company() {
-    cpu_set_t here;
-    CPU_ZERO(&here);
-    CPU_SET(static_cast<unsigned>(sched_getcpu()), &here);
-    sched_setaffinity(0, sizeof here, &here);
-  }
-  ~company() {
-    for (const auto& each : free_) {
-      each->in = nullptr;
-      each->mine.give();
-      each->thread.join();
-    }
-  }
-  company(const company&) = delete;
-  company& operator=(const company&) = delete;
+  explicit company(void (*play_all)(player&)) : play_all_{play_all} { prepare_players(); }
 
   std::unique_ptr<player> hire() {
-    if (free_.empty()) return std::make_unique<player>();
+    if (free_.empty()) return std::make_unique<player>(play_all_);
     auto hired = std::move(free_.back());
     free_.pop_back();
     return hired;
@@ -77,6 +28,7 @@ class company {
   void release(std::unique_ptr<player> each) { free_.push_back(std::move(each)); }
 
  private:
+  void (*play_all_)(player&);
   std::vector<std::unique_ptr<player>> free_;
 };
 
@@ -97,8 +49,10 @@ struct actor {
   wake_reason reason = wake_reason::woken;
   std::function<void()> body;
   std::unique_ptr<player> by;
-  std::deque<late_store> kept;  // the store buffer, oldest first
+  std::vector<late_store> kept;  // the store buffer, oldest first: few
 };
+
+}  // namespace
 
 /// One run. Everything is touched by the one thread that has the turn, so nothing is locked.
 class scene {
@@ -117,14 +71,13 @@ class scene {
   // Returns what went wrong.
   std::optional<std::string> perform() {
     hand_over(nobody);
-    main_.take();
     return failure_;
   }
   void release_all(company& to) {
     for (unsigned i = 0; i < count_; ++i) to.release(std::move(actors_[i].by));
   }
   void leave_all_behind() {
-    for (unsigned i = 0; i < count_; ++i) actors_[i].by.release()->thread.detach();
+    for (unsigned i = 0; i < count_; ++i) actors_[i].by.release()->leave_behind();
   }
 
   void play(unsigned part) noexcept {
@@ -166,7 +119,8 @@ class scene {
     std::array<decider::option, actors_max> asleep;
     std::size_t found = 0;
     for (unsigned i = 0; i < count_; ++i) {
-      if (waits_for(i, object)) asleep[found++] = {.thread = i, .costs = false, .sleeping = false};
+      if (waits_for(i, object))
+        asleep[found++] = {.thread = i, .costs = false, .sleeping = false, .flushes = false};
     }
     for (; found > 0 && count > 0; --count) {
       const std::size_t chosen = found <= count ? 0 : pick({asleep.data(), found});
@@ -178,13 +132,15 @@ class scene {
   [[noreturn]] void fail(unsigned self, std::string why) noexcept {
     tell(self, why.c_str(), nullptr);
     failure_ = "thread " + std::to_string(self) + ": " + std::move(why);
-    main_.give();
-    turn never;
-    for (;;) never.take();
+    actors_[self].by->here.leave_for(main_);
+    std::abort();  // nobody comes back to who failed
   }
 
   void tell(unsigned self, const char* operation, const void* object) noexcept {
-    if (settings_.story == nullptr) return;
+    if (settings_.story != nullptr) [[unlikely]]
+      tell_story(self, operation, object);
+  }
+  void tell_story(unsigned self, const char* operation, const void* object) noexcept {
     std::string line = "  thread " + std::to_string(self) + ": " + operation;
     if (object != nullptr) {
       auto at = std::ranges::find(named_, object);
@@ -252,8 +208,8 @@ class scene {
 
   using options_array = std::array<decider::option, 3 * actors_max>;
 
-  // Lets the one go on whom the decider names; returns when it is `self`'s turn again, or never if
-  // `self` has ended. `nobody`: the run begins, and this returns at once.
+  // Lets the one go on whom the decider names; returns when it is `self`'s turn again. If `self` has
+  // ended that is in a later scene, and this one may be gone. `nobody`: the whole run.
   void hand_over(unsigned self) noexcept {
     options_array options;
     unsigned flushed = nobody;  // whose store has just reached memory
@@ -262,7 +218,7 @@ class scene {
       if (found == 0) {
         if (const char* stuck = who_is_stuck()) fail(self, stuck);
         drain_all();
-        return main_.give();
+        return place_of(self).leave_for(main_);
       }
       const decider::option& chosen = options[pick({options.data(), found})];
       if (!chosen.flushes) return let_go_on(chosen, self);
@@ -277,11 +233,14 @@ class scene {
     // Whose store has just reached memory does not go on before another did: the same run comes
     // about when the store waits until after its next operation.
     if (can_go_on && flushed != self) {
-      options[found++] = {.thread = self, .costs = false, .sleeping = false};
+      options[found++] = {.thread = self, .costs = false, .sleeping = false, .flushes = false};
     }
     for (unsigned i = 0; i < count_; ++i) {
       if (i != self && i != flushed && actors_[i].is == actor::state::ready) {
-        options[found++] = {.thread = i, .costs = can_go_on && flushed != self, .sleeping = false};
+        options[found++] = {.thread = i,
+                            .costs = can_go_on && flushed != self,
+                            .sleeping = false,
+                            .flushes = false};
       }
     }
     const bool others_could_go_on =
@@ -309,7 +268,7 @@ class scene {
   void flush_oldest(unsigned whose) noexcept {
     auto& kept = actors_[whose].kept;
     const late_store store = kept.front();
-    kept.pop_front();
+    kept.erase(kept.begin());
     tell(whose, "its store reaches memory:", store.object);
     store.by(store.object, store.bits);
   }
@@ -324,10 +283,10 @@ class scene {
       next.is = actor::state::ready;
     }
     if (chosen.thread == self) return;
-    const bool over = self == nobody || actors_[self].is == actor::state::ended;
-    player* const by = self == nobody ? nullptr : actors_[self].by.get();
-    next.by->mine.give();
-    if (!over) by->mine.take();  // if over, the scene may be gone by now
+    place_of(self).leave_for(next.by->here);  // if self has ended, this returns in a later scene
+  }
+  standpoint& place_of(unsigned part) noexcept {
+    return part == nobody ? main_ : actors_[part].by->here;
   }
 
   std::size_t add_sleepers(options_array& options, std::size_t found,
@@ -336,7 +295,7 @@ class scene {
       for (unsigned i = 0; i < count_; ++i) {
         if (actors_[i].is != actor::state::asleep) continue;
         if (actors_[i].until == no_deadline && early_wakes_ == settings_.early_wakes) continue;
-        options[found++] = {.thread = i, .costs = true, .sleeping = true};
+        options[found++] = {.thread = i, .costs = true, .sleeping = true, .flushes = false};
       }
       return found;
     }
@@ -346,7 +305,7 @@ class scene {
     }
     for (unsigned i = 0; i < count_ && first != no_deadline; ++i) {
       if (actors_[i].is == actor::state::asleep && actors_[i].until == first) {
-        options[found++] = {.thread = i, .costs = false, .sleeping = true};
+        options[found++] = {.thread = i, .costs = false, .sleeping = true, .flushes = false};
       }
     }
     return found;
@@ -371,10 +330,12 @@ class scene {
   unsigned count_ = 0;
   std::size_t steps_ = 0;
   unsigned early_wakes_ = 0;
-  turn main_;
+  standpoint main_;
   std::optional<std::string> failure_;
   std::vector<const void*> named_;
 };
+
+namespace {
 
 struct role {
   scene* in = nullptr;
@@ -382,19 +343,17 @@ struct role {
 };
 thread_local role self;
 
-company& everybody() {
-  static company the_company;
-  return the_company;
-}
-
-void player::play() noexcept {
-  for (;;) {
-    mine.take();
-    if (in == nullptr) return;
-    self = {in, part};
-    in->play(part);
+void play_all(player& by) {
+  while (!by.dismissed()) {
+    self = {by.in, by.part};
+    by.in->play(by.part);
     install_thread_host(nullptr);
   }
+}
+
+company& everybody() {
+  static company the_company{&play_all};
+  return the_company;
 }
 
 }  // namespace

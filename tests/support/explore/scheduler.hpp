@@ -35,7 +35,7 @@ class decider {
     unsigned thread;
     bool costs;     ///< taking it pre-empts a thread that could go on, or wakes one before its time
     bool sleeping;  ///< taking it ends a wait early: by its time limit, or for no reason
-    bool flushes = false;  ///< taking it lets the thread's oldest store reach memory, no more
+    bool flushes;   ///< taking it lets the thread's oldest store reach memory, no more
   };
 
   decider() = default;

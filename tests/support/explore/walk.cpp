@@ -3,8 +3,10 @@
 
 #include <algorithm>
 #include <array>
+#include <memory>
 #include <random>
 #include <sstream>
+#include <utility>
 
 namespace millpool::explore {
 namespace {
@@ -58,51 +60,67 @@ class systematic final : public decider {
 
   // Prepares the next run. Returns false if there is none.
   bool next() {
+    if (std::exchange(first_, false)) return true;
     if (now_.empty()) {
       now_.swap(later_);
       ++bound_;
     }
     if (now_.empty()) return false;
-    beginning_ = std::move(now_.back());
+    const beginning from = std::move(now_.back());
     now_.pop_back();
-    trace_.clear();
+    begun_.assign(from.trace->begin(), from.trace->begin() + from.same);
+    begun_.push_back(from.other);
+    const std::size_t length = trace_->size();
+    trace_ = std::make_shared<decisions>();
+    trace_->reserve(length);  // about as many as before
     return true;
   }
 
   std::size_t decide(std::span<const option> options) override {
-    const std::size_t at = trace_.size();
-    if (at < beginning_.size()) {
-      trace_.push_back(beginning_[at]);
-      return beginning_[at];
+    const std::size_t at = trace_->size();
+    if (at < begun_.size()) {
+      trace_->push_back(begun_[at]);
+      return begun_[at];
     }
     for (std::size_t i = 1; i < options.size(); ++i) {
       auto& to = options[i].costs ? later_ : now_;
-      decisions other = trace_;
-      other.push_back(static_cast<std::uint8_t>(i));
       if (to.size() < kept_max_) {
-        to.push_back(std::move(other));
+        to.push_back(without(i));
       } else {
         dropped_ = true;
         if (const auto place = random_() % (kept_max_ * 2); place < kept_max_)
-          to[place] = std::move(other);
+          to[place] = without(i);
       }
     }
-    trace_.push_back(0);
+    trace_->push_back(0);
     return 0;
   }
 
-  [[nodiscard]] const decisions& trace() const { return trace_; }
+  [[nodiscard]] const decisions& trace() const { return *trace_; }
   [[nodiscard]] std::size_t bound() const { return bound_; }
   [[nodiscard]] bool dropped() const { return dropped_; }
 
  private:
+  // The first decisions of a run, and then another: those that begin as one run do share its trace.
+  struct beginning {
+    std::shared_ptr<const decisions> trace;
+    std::uint32_t same;
+    std::uint8_t other;
+  };
+  [[nodiscard]] beginning without(std::size_t i) const {
+    return {.trace = trace_,
+            .same = static_cast<std::uint32_t>(trace_->size()),
+            .other = static_cast<std::uint8_t>(i)};
+  }
+
   std::size_t kept_max_;
-  std::vector<decisions> now_{decisions{}};  // beginnings with bound_ pre-emptions
-  std::vector<decisions> later_;             // with one more
+  std::vector<beginning> now_;    // with bound_ pre-emptions
+  std::vector<beginning> later_;  // with one more
   std::size_t bound_ = 0;
+  bool first_ = true;
   bool dropped_ = false;
-  decisions beginning_;
-  decisions trace_;
+  decisions begun_;
+  std::shared_ptr<decisions> trace_ = std::make_shared<decisions>();
   std::minstd_rand random_;
 };
 

@@ -1,0 +1,10 @@
+// Support for models: takes src/base/cpu.cpp's place, which reads files for each pool.
+#include "millpool/base/cpu.hpp"
+
+namespace millpool {
+
+double cpu_budget::limit() const noexcept { return affinity; }
+unsigned cpu_budget::cpus() const noexcept { return affinity; }
+cpu_budget available_cpus(const std::string&) { return {.affinity = 2, .quota = std::nullopt}; }
+
+}  // namespace millpool
