@@ -1,6 +1,7 @@
 // Does the whole pool keep its promises when every interleaving of a few tasks is tried?
 #include "millpool/pool/join.hpp"
 #include "millpool/pool/worker_pool.hpp"
+#include "millpool/result/task_group.hpp"
 #include "millpool/sync/parker.hpp"
 #include "tests/support/explore/explore.hpp"
 
@@ -323,6 +324,46 @@ TEST(WorkerPoolModel, CatchesABarrierThatDoesNothing) {
   explore::expect_caught<a_task_submits_two>(fault::heavy_barrier_does_nothing, how);
   how.fences = true;
   explore::expect_caught<a_task_submits_two>(fault::light_barrier_does_nothing, how);
+}
+
+// A worker looks for its group's task below one that is no business of the group's, puts that one
+// back, and runs the group's, which waits for it. Another, which looked in between and found nothing,
+// must hear of it: only it can run it.
+struct a_group_waits_for_what_lies_below {
+  static constexpr unsigned threads = 1;
+
+  void thread(unsigned) {
+    pool = explored_pool(2, roomy, time, 0);
+    pool->post([this] {
+      task_group group{*pool};
+      const auto here = std::this_thread::get_id();
+      check(group
+                .run([this, here] {
+                  if (std::this_thread::get_id() == here) other_ran.park();
+                })
+                .has_value(),
+            "an open pool accepts");
+      check(pool->post([this] { other_ran.unpark(); }).has_value(), "an open pool accepts");
+      group.wait();
+    });
+    pool->wait_idle();
+    pool->close();
+  }
+  void end() {
+    const ledger tasks = pool->shutdown().tasks;
+    check(tasks.succeeded == 3 && tasks.inside() == 0, "P1: the account is even");
+  }
+
+  explore::virtual_clock time;
+  std::unique_ptr<worker_pool> pool;
+  parker other_ran;
+};
+
+TEST(WorkerPoolModel, P6_WhatIsPutBackIsRunByAnother) {
+  explore::expect_holds<a_group_waits_for_what_lies_below>(fewer);
+}
+TEST(WorkerPoolModel, P6_WhatIsPutBackIsRunByAnotherOnLateStores) {
+  expect_holds_on_late_stores<a_group_waits_for_what_lies_below>();
 }
 
 // Both halves run once, on whichever of two workers.
