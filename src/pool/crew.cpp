@@ -175,7 +175,9 @@ void crew::reap() noexcept {
     std::ranges::move(gone, std::back_inserter(ended));
     departed_.erase(gone.begin(), gone.end());
   }
-  for (const auto& each : ended) each->thread.join();
+  for (const auto& each : ended) {
+    if (each->thread.joinable()) each->thread.join();
+  }
 }
 
 void crew::set_bounds(std::size_t minimum, std::size_t maximum) noexcept {

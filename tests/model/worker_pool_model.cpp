@@ -201,6 +201,41 @@ TEST(WorkerPoolModel, P1_ATaskStartsOrIsCancelledOrIsTooLate) {
   explore::expect_holds<cancel_against_start_against_timeout>();
 }
 
+// The pool becomes smaller while somebody submits, and larger again: every task runs, and every
+// worker ends.
+struct resize_at_any_moment {
+  static constexpr unsigned threads = 1;
+
+  void thread(unsigned) {
+    pool = explored_pool(2, 1, time);
+    explore::start([this] {
+      for (int i = 0; i < 2; ++i) {
+        check(pool->post([this] { ran.fetch_add(1); }).has_value(), "an open pool accepts");
+      }
+      submitted.unpark();
+    });
+    pool->resize(1, 1);
+    pool->resize(1, 2);
+    submitted.park();
+    pool->wait_idle();
+    check(ran.load() == 2, "P6: whoever ends, every task runs");
+    pool->close();
+  }
+  void end() { check(pool->shutdown().tasks.succeeded == 2, "P1: the account is even"); }
+
+  explore::virtual_clock time;
+  std::unique_ptr<worker_pool> pool;
+  parker submitted;
+  atomic<unsigned> ran{0};
+};
+
+TEST(WorkerPoolModel, P6_EveryTaskRunsWhileThePoolIsResized) {
+  explore::expect_holds<resize_at_any_moment>();
+}
+TEST(WorkerPoolModel, CatchesAResizeInAPoolThatWakesNobody) {
+  explore::expect_caught<resize_at_any_moment>(fault::futex_wakes_nobody);
+}
+
 // Two tasks of one serial key and two workers: they run one after the other, and then every worker
 // ends.
 struct two_tasks_of_one_key {
