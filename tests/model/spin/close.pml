@@ -27,19 +27,15 @@ byte ended = 0;
 
 proctype Producer(byte me) {
   byte sent = 0, whom = WORKERS;
-  bool somebody;
+  bool sees_search = false, sees_sleep = false;
   do
   :: sent < TASKS ->
      if
      :: atomic { !closed -> accepted++; buffered[me]++ }
      :: closed -> break
      fi;
-     somebody = sleepers > 0 && searching == 0;
-     if
-     :: somebody -> wake_for(me, whom)
-     :: else
-     fi;
-     d_step { sent++; somebody = false }
+     look_and_wake(me, whom);
+     sent++
   :: else -> break
   od
 }
@@ -65,37 +61,33 @@ active proctype Closer() {
 
 proctype Worker(byte me) {
   byte whom = WORKERS, at = 0;
-  bool searches = true, got, off = false, saw_close = false;
+  bool searches = false, got = false, more = false, off = false, saw_close = false;
   do
-  :: saw_close = closed;
-     d_step { got = visible > 0; if :: got -> visible-- :: else fi };
+  :: true ->
+     stop_searching();
+     saw_close = closed;
+     take();
 #ifdef FLAG_AFTER_THE_LOOK
      saw_close = closed;
 #endif
      if
      :: got ->
         if
-        :: searches ->
-           stop_searching();
-           if
-           :: visible > 0 -> wake_one(whom)
-           :: else
-           fi
+        :: more -> wake_one(whom)
         :: else
         fi;
         ran++
      :: !got && saw_close -> break
-     :: !got && !saw_close && !searches -> d_step { searching++; searches = true }
-     :: !got && !saw_close && searches ->
+     :: !got && !saw_close ->
+        start_search();
 #ifdef SECOND_LOOK_WITHOUT_FLAG
         park(me, visible > 0)
 #else
         park(me, visible > 0 || closed)
 #endif
      fi;
-     d_step { got = false; saw_close = false }
+     d_step { got = false; more = false; saw_close = false }
   od;
-  stop_searching();
   ended++
 }
 

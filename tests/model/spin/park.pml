@@ -1,16 +1,22 @@
 /* Is a wake-up ever lost between a submitter that sees nobody asleep and a worker that goes to sleep?
 
    A submitter   publishes the task; light barrier, which orders the compiler and costs the processor
-                 nothing; looks at the sleepers, and wakes one if nobody searches.
-   A worker      that finds nothing looks once more as a searcher, and then parks: it enters the idle
-                 stack; heavy barrier; looks again; sleeps on its own token.
-   The last      to stop searching, because it found a task, wakes another worker if there are more.
+                 nothing; looks who searches and who sleeps, in one word. If somebody searches it looks
+                 again by a read-modify-write; if nobody does and somebody sleeps, it wakes one.
+   A worker      ends its search, by a read-modify-write, and then takes a task. If that leaves more it
+                 wakes another.
+                 One that finds nothing looks once more, one at a time as a searcher, and then parks: it
+                 enters the idle stack; heavy barrier; looks again; sleeps on its own token.
 
    Claim: every task runs.
    Claim with MEET: as many tasks run at once as there are workers. Each task waits until all have
    started, as tasks do that meet at a barrier; or as a short one does that is queued behind a long one
-   while a worker sleeps. This takes a second heavy barrier, where the last searcher passes the
-   search on: a submitter may have seen it search, and told nobody, with its task in the store buffer.
+   while a worker sleeps. Here the order of the worker's two steps matters, and the second look of the
+   submitter: who is seen to search, after the task has left the store buffer, takes that task or sees
+   it left.
+
+   Dozing is not in it. Among short tasks a submitter may leave a task to a worker that sleeps for at
+   most a millisecond: then this claim holds up to that time.
 
    shape  PRODUCERS=2 WORKERS=2
    shape  PRODUCERS=1 WORKERS=3
@@ -23,8 +29,9 @@
    shape  PRODUCERS=2 WORKERS=2 TASKS=1 MEET=1
    shape  PRODUCERS=1 WORKERS=3 TASKS=3 MEET=1
    shape  PRODUCERS=1 WORKERS=2 TASKS=2 MEET=1
-   mutant PASSES_NOTHING_ON   the last searcher runs its task and wakes nobody
-   mutant PASSES_ON_TOO_SOON  it looks for more before all that was published is visible */
+   mutant PASSES_NOTHING_ON   who takes a task and leaves more wakes nobody
+   mutant TAKES_FIRST         ends its search after it has taken: the new task was left to this search
+   mutant TRUSTS_A_SEARCHER   the submitter looks once: its task is in the store buffer when the search ends */
 
 #include "workers.inc"
 
@@ -32,59 +39,61 @@
 
 proctype Producer(byte me) {
   byte sent = 0, whom = WORKERS;
-  bool somebody;
+  bool sees_search = false, sees_sleep = false;
   do
   :: sent < TASKS ->
 #ifdef LOOKS_FIRST
-     somebody = sleepers > 0 && searching == 0;
+     look_and_wake(me, whom);
      buffered[me]++;
 #else
      buffered[me]++;
-     somebody = sleepers > 0 && searching == 0; /* light barrier: maybe before the store lands */
-#endif
 #ifndef WAKES_NOBODY
-     if
-     :: somebody -> wake_for(me, whom)
-     :: else
-     fi;
+     look_and_wake(me, whom);
 #endif
-     d_step { sent++; somebody = false }
+#endif
+     sent++
   :: else -> break
   od
 }
 
-inline pass_the_search_on(whom) {
-  stop_searching();
-#ifndef PASSES_NOTHING_ON
-#if defined(MEET) && !defined(PASSES_ON_TOO_SOON)
-  heavy_barrier();
-#endif
-  if
-  :: visible > 0 -> wake_one(whom)
-  :: else
-  fi
-#endif
-}
-
 proctype Worker(byte me) {
   byte whom = WORKERS, at = 0;
-  bool searches = true, got, off = false;
+  bool searches = false, got = false, more = false, off = false;
   do
-  :: d_step { got = visible > 0; if :: got -> visible-- :: else fi };
+  :: true ->
+#ifdef TAKES_FIRST
+     take();
+     if
+     :: got -> stop_searching()
+     :: else
+     fi;
+#else
+     stop_searching();
+     take();
+#endif
      if
      :: got ->
+#ifndef PASSES_NOTHING_ON
         if
-        :: searches -> pass_the_search_on(whom)
+        :: more -> wake_one(whom)
         :: else
         fi;
+#endif
         ran++;
 #ifdef MEET
         ran == all_tasks
 #endif
-     :: !got && !searches -> d_step { searching++; searches = true }
-     :: !got && searches -> park(me, visible > 0)
+     :: !got ->
+        if
+        :: start_search()
+        :: true /* among short tasks, not always */
+        fi;
+        if
+        :: searches && visible > 0 /* it has seen something, and looks properly */
+        :: park(me, visible > 0)
+        fi
      fi;
-     got = false
+     d_step { got = false; more = false }
   od
 }
 

@@ -1,10 +1,12 @@
 /* Is a wake-up lost with a worker that leaves because the pool was made smaller, while tasks are
    submitted and the pool is closed?
 
-   The resize    says that one worker is too many, and wakes one, so that somebody notices.
-   A worker      asks at its scheduling point whether it is one too many. If so it stops searching;
-                 heavy barrier; and if a task is to be seen it wakes another: the wake that brought it
-                 here may have been meant for that task. Then it ends. The second look, before it
+   The resize    says that one worker is too many, and wakes one, so that somebody notices. (The code
+                 wakes all, which asks less of those who leave.)
+   A worker      ends its search and asks whether it is one too many. If so, and if a task is to be seen,
+                 it wakes another: the wake that brought it here may have been meant for that task. Then
+                 it ends. (The code's heavy barrier there is for submitters who count the workers before
+                 they start one. A task that was left to this search is to be seen without it.) The second look, before it
                  sleeps, is for a task, for the close, or for being one too many.
 
    Claim: one worker leaves early, and the others run every task without being told to close.
@@ -17,7 +19,6 @@
    shape  PRODUCERS=1 WORKERS=3 TASKS=1
    shape  PRODUCERS=1 WORKERS=2
    mutant WAKE_NOT_FORWARDED         the submitter's wake ends with the worker that leaves
-   mutant FORWARDS_TOO_SOON          the task may still be in a store buffer
    mutant LEAVES_AS_A_SEARCHER       submitters rely for ever on one that has left
    mutant SECOND_LOOK_WITHOUT_RESIZE the resize may have come before the worker was on the stack
    mutant RESIZE_WAKES_NOBODY        all may be asleep */
@@ -32,19 +33,15 @@ byte left_early = 0;
 
 proctype Producer(byte me) {
   byte sent = 0, whom = WORKERS;
-  bool somebody;
+  bool sees_search = false, sees_sleep = false;
   do
   :: sent < TASKS ->
      if
      :: atomic { !closed -> accepted++; buffered[me]++ }
      :: closed -> break
      fi;
-     somebody = sleepers > 0 && searching == 0;
-     if
-     :: somebody -> wake_for(me, whom)
-     :: else
-     fi;
-     d_step { sent++; somebody = false }
+     look_and_wake(me, whom);
+     sent++
   :: else -> break
   od
 }
@@ -71,12 +68,6 @@ active proctype Closer() {
 }
 
 inline leave_early(whom) {
-#ifndef LEAVES_AS_A_SEARCHER
-  stop_searching();
-#endif
-#ifndef FORWARDS_TOO_SOON
-  heavy_barrier();
-#endif
 #ifndef WAKE_NOT_FORWARDED
   if
   :: visible > 0 -> wake_one(whom)
@@ -88,9 +79,13 @@ inline leave_early(whom) {
 
 proctype Worker(byte me) {
   byte whom = WORKERS, at = 0;
-  bool searches = true, got, off = false, saw_close = false, leaves = false;
+  bool searches = false, got = false, more = false, off = false, saw_close = false, leaves = false;
   do
-  :: d_step {
+  :: true ->
+#ifndef LEAVES_AS_A_SEARCHER
+     stop_searching();
+#endif
+     d_step {
        leaves = surplus > 0;
        if
        :: leaves -> surplus--
@@ -101,28 +96,27 @@ proctype Worker(byte me) {
      :: leaves -> leave_early(whom); break
      :: else
      fi;
-     d_step { got = visible > 0; if :: got -> visible--; ran++ :: else fi };
+#ifdef LEAVES_AS_A_SEARCHER
+     stop_searching();
+#endif
+     take();
      if
      :: got ->
         if
-        :: searches ->
-           stop_searching();
-           if
-           :: visible > 0 -> wake_one(whom)
-           :: else
-           fi
+        :: more -> wake_one(whom)
         :: else
-        fi
-     :: !got && saw_close -> stop_searching(); break
-     :: !got && !saw_close && !searches -> d_step { searching++; searches = true }
-     :: !got && !saw_close && searches ->
+        fi;
+        ran++
+     :: !got && saw_close -> break
+     :: !got && !saw_close ->
+        start_search();
 #ifdef SECOND_LOOK_WITHOUT_RESIZE
         park(me, visible > 0 || closed)
 #else
         park(me, visible > 0 || closed || surplus > 0)
 #endif
      fi;
-     d_step { got = false; saw_close = false }
+     d_step { got = false; more = false; saw_close = false }
   od;
   ended++
 }
