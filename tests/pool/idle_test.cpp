@@ -3,10 +3,9 @@
 #include "tests/support/pool_fixture.hpp"
 #include "tests/support/process.hpp"
 
-#include <algorithm>
+#include <atomic>
 #include <chrono>
-#include <string>
-#include <vector>
+#include <latch>
 
 namespace millpool {
 namespace {
@@ -14,27 +13,14 @@ namespace {
 using P12_IdlePool = test::ShapedPoolTest;
 MILLPOOL_IN_ALL_SHAPES(P12_IdlePool);
 
-std::vector<test::thread_cost> costs_of(const std::vector<std::string>& ids) {
-  std::vector<test::thread_cost> costs;
-  for (const std::string& id : ids) costs.push_back(test::cost_of(id));
-  return costs;
-}
-
 void expect_no_cost(std::size_t workers) {
-  std::vector<std::string> ids;
-  test::await([&] {  // a thread has its name when it has begun to run
-    ids = test::threads_named("test/");
-    return ids.size() == workers;
-  });
-  // They are on their way to bed: there when all sleep, and have slept for a while.
-  auto before = costs_of(ids);
-  for (auto last = std::vector<test::thread_cost>{}; last != before || !test::all_asleep(ids);
-       before = costs_of(ids)) {
-    last = before;
-    test::observe_for(std::chrono::milliseconds{20});
+  for (int looks = 0; !test::sleep_for_good(workers); ++looks) {
+    ASSERT_LT(looks, 1500) << "some worker never goes to sleep";
   }
+  const auto ids = test::threads_named("test/");
+  const auto before = test::costs_of(ids);
   test::observe_for(std::chrono::milliseconds{300});
-  const auto after = costs_of(ids);
+  const auto after = test::costs_of(ids);
   for (std::size_t i = 0; i < ids.size(); ++i) {
     EXPECT_EQ(after[i].cpu_ns, before[i].cpu_ns) << "CPU time of worker " << i;
     EXPECT_EQ(after[i].switches, before[i].switches) << "wake-ups of worker " << i;
@@ -60,6 +46,37 @@ TEST_P(P12_IdlePool, RunsNothingAndWakesNobodyWhilePausedWithTasksWaiting) {
   ASSERT_TRUE(pool.try_post([] {}));
   expect_no_cost(GetParam().workers);
   pool.resume();
+}
+
+// Workers that are too many end, but not while a pause holds back what they keep.
+void expect_no_cost_while_too_many_keep_tasks(const pool_options& chosen) {
+  const int workers = static_cast<int>(chosen.min_workers.value());
+  worker_pool pool{chosen};
+  std::atomic<int> ran{0};
+  std::latch all_have_spawned{workers + 1};
+  test::gate door;
+  for (int i = 0; i < workers; ++i) {
+    pool.post([&] {
+      for (int j = 0; j < 20; ++j) pool.post([&ran] { ++ran; });
+      all_have_spawned.arrive_and_wait();
+      door.pass();
+    });
+  }
+  all_have_spawned.arrive_and_wait();
+  pool.pause();
+  pool.resize(1, 1);
+  door.open();
+  test::await([&] { return pool.stats().tasks.running == 0; });
+  // Where nobody keeps anything, in a small channel, all but one may end.
+  if (pool.stats().queue_capacity > 1) expect_no_cost(*chosen.min_workers);
+  pool.resume();
+  pool.wait_idle();
+  EXPECT_EQ(ran, 20 * workers);
+  test::await([&] { return pool.stats().workers.total == 1; });  // or for ever
+}
+
+TEST_P(P12_IdlePool, RunsNothingWhilePausedWhereWorkersTooManyKeepTasks) {
+  expect_no_cost_while_too_many_keep_tasks(options());
 }
 
 TEST_P(P12_IdlePool, HasNoThreadIfNoneIsAskedFor) {

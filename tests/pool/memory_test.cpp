@@ -5,12 +5,16 @@
 #include "tests/support/allocations.hpp"
 #include "tests/support/gate.hpp"
 #include "tests/support/pool_fixture.hpp"
+#include "tests/support/process.hpp"
 #include "tests/support/run_together.hpp"
 #include "tests/support/scaled.hpp"
 
 #include <array>
 #include <atomic>
+#include <chrono>
 #include <cstddef>
+#include <cstdint>
+#include <malloc.h>
 
 namespace millpool {
 namespace {
@@ -154,6 +158,49 @@ TEST_P(P14_Memory, PayloadsInsideAreNoMoreThanCapacityAndWorkersAllow) {
   });
   pool.wait_idle();
   EXPECT_FALSE(too_many);
+}
+
+using P14_AfterABurst = test::PoolTest;
+
+// The pool grows from 1 worker to 16, tasks of 4 KiB fill its channel, and many more pass through.
+TEST_F(P14_AfterABurst, ThreadsAndMemoryAreWhatTheyWereBefore) {
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+  GTEST_SKIP() << "a sanitizer keeps memory that was freed";
+#endif
+  using cargo = std::array<std::byte, 4096>;
+  constexpr std::int64_t megabyte = 1 << 20;
+  // What a user does who wants the memory back now: the blocks, and what malloc keeps.
+  const auto resident = [] {
+    trim_blocks();
+    ::malloc_trim(0);
+    return test::resident_bytes();
+  };
+  pool_options elastic = test::sized(1);
+  elastic.max_workers = 16;
+  elastic.keep_alive = std::chrono::milliseconds{1};
+  worker_pool pool{elastic};
+  pool.submit([] {}).get();
+  const std::size_t threads_before = test::thread_count();
+  const std::int64_t before = resident();
+
+  std::atomic<std::uint64_t> sum{0};
+  const auto offer = [&] {
+    return pool.try_post([&sum, large = cargo{}] { sum += large.size(); });
+  };
+  {
+    const test::occupation busy{pool, 16};
+    EXPECT_EQ(pool.stats().workers.total, 16U);
+    while (offer()) {
+    }
+    EXPECT_GT(test::resident_bytes() - before, 3 * megabyte) << "else this measures nothing";
+  }
+  for (int i = 0; i < 30'000; ++i) pool.post([&sum, large = cargo{}] { sum += large.size(); });
+  pool.wait_idle();
+  EXPECT_GE(sum, 30'000 * sizeof(cargo));
+
+  test::await([&] { return pool.stats().workers.total == 1; });
+  test::await([&] { return test::thread_count() <= threads_before; });
+  EXPECT_LE(resident() - before, megabyte);
 }
 
 }  // namespace

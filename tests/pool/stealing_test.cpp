@@ -8,6 +8,7 @@
 #include <array>
 #include <atomic>
 #include <chrono>
+#include <functional>
 #include <latch>
 #include <mutex>
 #include <thread>
@@ -325,6 +326,37 @@ TEST_F(StealingWithPlaces, DoesNotHideAHigherPriorityInTheChannel) {
   EXPECT_EQ(run[1], 1U);
 }
 
+// A chain of tasks, each submitting the next, never lets its worker run out of what it keeps.
+TEST_F(StealingWithPlaces, DoesNotLetAChainOfTasksStarveWhatWaitsInTheChannel) {
+  constexpr int links_max = 100'000;
+  for (const bool short_tasks : {false, true}) {
+    worker_pool pool{test::sized(1)};
+    if (short_tasks) warm_up(pool);
+    test::gate started;
+    test::gate door;
+    int links = 0;         // the only worker's
+    int links_before = 0;  // the other task
+    bool other_ran = false;
+    const std::function<void()> link = [&] {
+      if (!other_ran && ++links < links_max) pool.post([&link] { link(); });
+    };
+    pool.post([&] {
+      started.open();
+      door.pass();
+      link();
+    });
+    started.pass();
+    pool.post([&] {
+      links_before = links;
+      other_ran = true;
+    });
+    door.open();
+    pool.wait_idle();
+    EXPECT_TRUE(other_ran);
+    EXPECT_LE(links_before, 200) << (short_tasks ? "short tasks" : "tasks of unknown length");
+  }
+}
+
 // A task that submits to two priorities, in either order.
 TEST_F(StealingWithPlaces, DoesNotHideAHigherPriorityThatTheSameTaskSubmits) {
   for (const bool urgent_first : {true, false}) {
@@ -413,6 +445,28 @@ TEST_P(Stealing, GivesAllPlacesBack) {
     return fitted == capacity();
   };
   EXPECT_TRUE(comes_true(all_fit));
+}
+
+// Those that lay in batches, and those for what tasks submit. Here nothing wakes the workers again
+// after they went to sleep, which is when they give places back.
+TEST_P(Stealing, LeavesAllPlacesToOthersOnceAllWorkersSleep) {
+  worker_pool pool{options()};
+  warm_up(pool);
+  std::atomic<int> ran{0};
+  for (int i = 0; i < 2 * workers(); ++i) {
+    pool.post([&] {
+      for (int j = 0; j < 40; ++j) pool.post([&] { ++ran; });
+    });
+  }
+  pool.wait_idle();
+  EXPECT_EQ(ran, 80 * workers());
+  ASSERT_TRUE(comes_true([&] { return test::sleep_for_good(GetParam().workers); }));
+  pool.pause();
+  int fitted = 0;
+  while (pool.try_post([] {})) ++fitted;
+  EXPECT_EQ(fitted, capacity());
+  pool.resume();
+  pool.wait_idle();
 }
 
 // ---- batches of short tasks

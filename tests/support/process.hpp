@@ -73,10 +73,33 @@ struct thread_cost {
   return cost;
 }
 
+[[nodiscard]] inline std::vector<thread_cost> costs_of(const std::vector<std::string>& ids) {
+  std::vector<thread_cost> costs;
+  for (const std::string& id : ids) costs.push_back(cost_of(id));
+  return costs;
+}
+
+/// How much of this process lies in memory, in bytes.
+[[nodiscard]] inline std::int64_t resident_bytes() {
+  std::int64_t pages = 0;
+  std::ifstream{"/proc/self/statm"} >> pages >> pages;
+  return pages * ::sysconf(_SC_PAGESIZE);
+}
+
 /// Lets real time pass while something that must not happen has its chance to. Never to wait for
 /// something that must.
 inline void observe_for(std::chrono::milliseconds window) {
   ::poll(nullptr, 0, static_cast<int>(window.count()));
+}
+
+/// Whether there are `count` threads of pools that are called "test", all of them asleep, and none has
+/// run for a while: a worker on its way to sleep may wait for a lock, or doze for a millisecond.
+[[nodiscard]] inline bool sleep_for_good(std::size_t count) {
+  const auto ids = threads_named("test/");  // a thread has its name when it has begun to run
+  if (ids.size() != count) return false;
+  const auto before = costs_of(ids);
+  observe_for(std::chrono::milliseconds{20});
+  return costs_of(ids) == before && all_asleep(ids);
 }
 
 }  // namespace millpool::test
