@@ -23,6 +23,7 @@ std::span<const case_info> all_cases() {
     {"J3", "producer against a full channel, capacity 3", "ns_per_task", "ns/task", 1, 500'000, 50'000, 5'000, {}},
     {"J1024", "producer against a full channel, capacity 1024", "ns_per_task", "ns/task", 1, 2'000'000, 200'000, 20'000, {}},
     {"K", "tasks of 1 us, offered as fast as can be", "ns_per_task", "ns/task", 1, 5'000'000, 500'000, 50'000, {"grown"}},
+    {"M", "what metrics cost: D with and without", "ns_per_task", "ns/task", 1, 1'398'101, 349'525, 21'845, {"metrics_ns"}},
     {"W0r", "empty tasks, results collected", "ns_per_task", "ns/task", 1, 2'000'000, 200'000, 20'000, {}},
     {"W1", "the article's test, CPU: 4 KiB filled and hashed", "ns_per_task", "ms/100k", 10, 100'000, 10'000, 0, {}},
     {"W2", "8 KiB filled, 1 ms sleep, 256 workers", "ns_per_task", "ms/100k", 10, 100'000, 10'000, 0, {}},
@@ -41,6 +42,7 @@ std::span<const subject_info> all_subjects() {
   static const std::vector<subject_info> subjects{
     // name, program, argument, needs, packaged, in producer, most tasks, only
     {own_name, "millpool", "", "", false, false, 0, ""},
+    {bare_name, "millpool-bare", "", "", false, false, 0, "M"},
     {"tbb", "tbb", "", "libtbb-dev", true, false, 0, ""},
     {"asio", "asio", "", "libboost1.81-dev", true, false, 0, ""},
     {"glib", "glib", "", "libglib2.0-dev and pkg-config", true, false, 0, ""},

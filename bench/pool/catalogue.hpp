@@ -32,6 +32,8 @@ struct subject_info {
 };
 
 inline constexpr std::string_view own_name = "millpool";
+/// Millpool without metrics: for case M, which nobody else runs.
+inline constexpr std::string_view bare_name = "millpool-bare";
 
 std::span<const case_info> all_cases();
 std::span<const subject_info> all_subjects();

@@ -102,6 +102,7 @@ std::span<const gate> all_gates() {
     {"J1024", "ns_per_task", none, 30, 1, "ns", "<= 30 ns"},
     {"K", "peak_rss_kib", none, 8 * megabytes, megabytes, "MB", "<= 8 MB"},
     {"K", "grown", none, 1.1, 1, "times", "flat: <= 1.1 times that of 50 k tasks"},
+    {"M", "metrics_ns", none, 2, 1, "ns", "metrics cost <= 2 ns on D"},
     {"W1", "ns_per_task", serial, 1.03 / 2, 1, "", "<= 0.515 times the serial time"},
     {"W0r", "ns_per_task", none, 100, 1, "ns", "<= 100 ns"},
     {"W2", "ns_per_task", none, 4'600, 10, "ms/100k", "<= 460 ms"},

@@ -22,7 +22,6 @@ std::vector<std::string> split(const std::string& list) {
 /// H and J stand for all cases that begin so and go on with a digit; C is not C1, nor W a case.
 void add_cases(const std::string& name, std::vector<std::string>& wanted) {
   const std::size_t before = wanted.size();
-  if (name == "M") wanted.push_back(name);
   for (const case_info& each : all_cases()) {
     if (each.id == name || ((name == "H" || name == "J") && each.id.starts_with(name))) {
       wanted.emplace_back(each.id);
@@ -79,7 +78,6 @@ options parse_options(const std::vector<std::string>& arguments) {
   }
   if (found.cases.empty()) {
     for (const case_info& each : all_cases()) found.cases.emplace_back(each.id);
-    found.cases.emplace_back("M");
   }
   if (found.rounds == 0) found.rounds = found.quick ? 3 : 5;
   return found;

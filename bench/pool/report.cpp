@@ -12,7 +12,7 @@ namespace bench {
 
 namespace {
 
-constexpr std::size_t name_width = 10;
+constexpr std::size_t name_width = 13;
 constexpr std::size_t column_width = 11;
 constexpr std::size_t measured_width = 42;
 

@@ -28,7 +28,7 @@ namespace bench {
 template <class P, class Inside>
 std::optional<figures> run_case(std::string_view name, std::uint64_t tasks) {
   if (name == "A") return case_a<P>(tasks);
-  if (name == "D") return case_d<Inside>(tasks);
+  if (name == "D" || name == "M") return case_d<Inside>(tasks);
   if (name == "K") return case_k<P>(tasks);
   if (name == "W1") return case_w1<P>(tasks);
   if constexpr (has_submit<P>) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "millpool/base/clock.hpp"
+#include "millpool/telemetry/histogram.hpp"
 
 #include <cstdint>
 
@@ -17,7 +18,7 @@ namespace millpool {
 ///
 /// Resolution  4 ns.
 struct stamp {
-  static constexpr std::uint64_t sampled_one_in = 16;
+  static constexpr std::uint64_t sampled_one_in = metrics_are_on ? 16 : 4096;
 
   [[nodiscard]] static time_point coarse(time_point time) noexcept { return with(time, 0); }
   [[nodiscard]] static time_point exact(time_point time) noexcept { return with(time, 1); }

@@ -28,6 +28,7 @@ duration to_duration(std::uint64_t ns) noexcept {
 }  // namespace
 
 void histogram::record(duration time, std::uint64_t stands_for) noexcept {
+  if constexpr (!metrics_are_on) return;
   const std::uint64_t ns = time < duration::zero() ? 0 : static_cast<std::uint64_t>(time.count());
   auto& bucket = in_bucket_[histogram_layout::bucket_of(ns)];
 
