@@ -23,6 +23,12 @@ constexpr duration a_doze = std::chrono::milliseconds{1};
 constexpr std::size_t batch_of_one = 32;
 constexpr std::size_t largest_batch = 127;
 
+// An own_tasks::entry that costs nothing to make room for: a time_point is always initialised.
+struct kept_entry {
+  queued_task::words task;
+  duration::rep submitted;
+};
+
 }  // namespace
 
 worker::worker(pool_core& core, std::size_t index)
@@ -160,11 +166,12 @@ std::optional<waiting_task> worker::take_from_channel(bool& ended) {
   const bool keeps_nothing = kept_ != nullptr && kept_->empty();
   std::size_t& held = keeps_nothing ? held_ : none;
   const std::size_t more = keeps_nothing ? batch_max() : 0;
-  std::array<own_tasks::entry, largest_batch> batch;  // not initialised, on purpose
+  std::array<kept_entry, largest_batch> batch;  // not initialised, on purpose
   std::size_t count = 0;
-  auto taken = core_.channel().try_take(more, held, [&](queued_task&& task, const arrival& when) {
-    batch[count++] = {task.release(), when.came};
-  });
+  auto taken =
+      core_.channel().try_take(more, held, [&](queued_task&& task, const arrival& when) noexcept {
+        batch[count++] = {task.release(), when.came.time_since_epoch().count()};
+      });
   if (!taken) {
     last_batch_ = 0;
     ended = taken.error() == queue_status::closed;
@@ -175,7 +182,8 @@ std::optional<waiting_task> worker::take_from_channel(bool& ended) {
   if (count > 0) kept_->set_lane(static_cast<unsigned>(taken->when.lane));
   while (count > 0) {  // the last first: this worker runs them in their order
     --count;
-    static_cast<void>(kept_->push(batch[count]));
+    static_cast<void>(
+        kept_->push({batch[count].task, time_point{duration{batch[count].submitted}}}));
   }
   if (core_.tasks_are_short()) {
     ++own_takes_;
@@ -383,7 +391,8 @@ bool worker::sleep(bool lazily) {
     }
     return true;
   }
-  const time_point until = core_.workers().above_minimum()
+  // Who keeps something, in a pause, could not leave: it need not look whether it has been idle.
+  const time_point until = !keeps_something() && core_.workers().above_minimum()
                                ? deadline_after(time.now(), core_.options().keep_alive)
                                : no_deadline;
   if (bed.park_until(time, until)) {

@@ -79,6 +79,12 @@ TEST_P(P12_IdlePool, RunsNothingWhilePausedWhereWorkersTooManyKeepTasks) {
   expect_no_cost_while_too_many_keep_tasks(options());
 }
 
+TEST_P(P12_IdlePool, RunsNothingWhilePausedWhereWorkersTooManyKeepTasksAndAreIdleForLong) {
+  pool_options impatient = options();
+  impatient.keep_alive = duration::zero();
+  expect_no_cost_while_too_many_keep_tasks(impatient);
+}
+
 TEST_P(P12_IdlePool, HasNoThreadIfNoneIsAskedFor) {
   pool_options none = options();
   none.min_workers = 0;
