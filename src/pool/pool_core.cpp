@@ -297,6 +297,8 @@ bool pool_core::guest_run(Run run) {
   const bool done = run(guest);
   guest.resign();
   crew_.remove_guest(guest);
+  // Again, as a worker does before it sleeps: by that lock all that the guest settled is visible.
+  if ((control() & awaited) != 0) look_whether_quiet();
   return done;
 }
 

@@ -369,6 +369,11 @@ bool worker::sleep(bool lazily) {
   others_takes_ = core_.takes() - own_takes_;
   const auto [asleep, shortly] = idle.enter(*this, std::exchange(searching_, false), may_doze);
   heavy_barrier();  // idle.hpp: before the look
+  // Again: at the look in next(), what this worker has settled may not have been visible yet to
+  // another that ended the last task meanwhile. Now it is.
+  if ((core_.control() & pool_core::awaited) != 0 && !keeps_something()) {
+    core_.look_whether_quiet();
+  }
   // The last one that is awake looks in any case, and so does one where nobody dozes.
   // And where the pool is closed: then those who are awake end, and do not look for others.
   const bool looks = !lazily || asleep >= core_.workers().live() || !idle.anybody_dozes() ||
