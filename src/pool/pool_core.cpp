@@ -298,7 +298,7 @@ bool pool_core::guest_run(Run run) {
   guest.resign();
   crew_.remove_guest(guest);
   // Again, as a worker does before it sleeps: by that lock all that the guest settled is visible.
-  if ((control() & awaited) != 0) look_whether_quiet();
+  settled_something();
   return done;
 }
 
@@ -434,7 +434,7 @@ void pool_core::count_outside(task_state state, class_record* of_class) noexcept
 void pool_core::settle_outside() noexcept {
   settled_outside_.fetch_add(1, std::memory_order_release);  // as in count_outside()
   light_barrier();                                           // see wait_idle()
-  if ((control() & awaited) != 0) look_whether_quiet();
+  settled_something();
 }
 
 std::uint64_t pool_core::unsettled() {

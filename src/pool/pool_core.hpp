@@ -170,8 +170,10 @@ class pool_core : public std::enable_shared_from_this<pool_core> {
   void end_outside(queued_task&& task, time_point submitted, task_state state) noexcept;
   void count_outside(task_state state, class_record* of_class) noexcept;
   void settle_outside() noexcept;  ///< the end of a task counted there was told
-  /// Something has settled while somebody waited for that.
-  void look_whether_quiet() noexcept;
+  /// Something has settled, and light_barrier() came after: somebody may wait for that.
+  void settled_something() noexcept {
+    if ((control() & awaited) != 0) look_whether_quiet();
+  }
   void report_end(const class_record* of_class, task_state state, duration waited,
                   duration ran) const noexcept;
   void report_unhandled(std::exception_ptr error, const class_record* of_class) const noexcept;
@@ -201,6 +203,7 @@ class pool_core : public std::enable_shared_from_this<pool_core> {
   void keep_for_ever() noexcept { kept_for_ever_ = shared_from_this(); }
 
  private:
+  void look_whether_quiet() noexcept;
   void left_put_off(std::size_t count) noexcept;
   void resume_for_good() noexcept;  // the end of the pool has begun
   struct task_in_lane {

@@ -169,7 +169,7 @@ void runner::settled() noexcept {
   cells_.settled.add();
   if (role_ == role::worker) return;  // looks when it has nothing more to do: worker::next()
   light_barrier();                    // see pool_core::wait_idle()
-  if ((core_.control() & pool_core::awaited) != 0) core_.look_whether_quiet();
+  core_.settled_something();
 }
 
 bool runner::run_here(queued_task& task, unsigned lane) {

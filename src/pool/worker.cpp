@@ -59,7 +59,7 @@ void worker::main(std::shared_ptr<pool_core> core) noexcept {
   resign();
   // What the hook ran has settled on this thread, which does not come by next() any more.
   light_barrier();
-  if ((core->control() & pool_core::awaited) != 0) core->look_whether_quiet();
+  core->settled_something();
   // release: crew's keep_counts_of() after it reads all that this thread counted.
   finished.store(true, std::memory_order_release);
 }
@@ -71,9 +71,7 @@ std::optional<waiting_task> worker::next() {
     // count of what is left.
     stop_searching();
     light_barrier();  // see pool_core::wait_idle(): what it last did is settled before the look
-    if ((core_.control() & pool_core::awaited) != 0 && !keeps_something()) {
-      core_.look_whether_quiet();
-    }
+    if (!keeps_something()) core_.settled_something();
     if (!keeps_something() && core_.workers().leave_if_surplus(*this)) {
       return std::nullopt;
     }
@@ -371,9 +369,7 @@ bool worker::sleep(bool lazily) {
   heavy_barrier();  // idle.hpp: before the look
   // Again: at the look in next(), what this worker has settled may not have been visible yet to
   // another that ended the last task meanwhile. Now it is.
-  if ((core_.control() & pool_core::awaited) != 0 && !keeps_something()) {
-    core_.look_whether_quiet();
-  }
+  if (!keeps_something()) core_.settled_something();
   // The last one that is awake looks in any case, and so does one where nobody dozes.
   // And where the pool is closed: then those who are awake end, and do not look for others.
   const bool looks = !lazily || asleep >= core_.workers().live() || !idle.anybody_dozes() ||
