@@ -425,21 +425,32 @@ TEST_P(Stealing, HoldsNoMoreTasksThanTheCapacityWhileWorkersAreBusy) {
   EXPECT_EQ(pool.stats().tasks.inside(), 0U);
 }
 
-TEST_P(Stealing, GivesAllPlacesBack) {
-  worker_pool pool{options()};
+// So many tasks each submit forty. Returns when all have run.
+void spawn_forty_each(worker_pool& pool, int tasks) {
   std::atomic<int> ran{0};
-  for (int i = 0; i < 2 * workers(); ++i) {
+  for (int i = 0; i < tasks; ++i) {
     pool.post([&] {
       for (int j = 0; j < 40; ++j) pool.post([&] { ++ran; });
     });
   }
   pool.wait_idle();
-  EXPECT_EQ(ran, 80 * workers());
+  EXPECT_EQ(ran, 40 * tasks);
+}
+
+// Returns how many tasks found room.
+int fill(worker_pool& pool) {
+  int fitted = 0;
+  while (pool.try_post([] {})) ++fitted;
+  return fitted;
+}
+
+TEST_P(Stealing, GivesAllPlacesBack) {
+  worker_pool pool{options()};
+  spawn_forty_each(pool, 2 * workers());
   // They are given back when workers have nothing more to do, which may be a moment later.
   const auto all_fit = [&] {
     pool.pause();
-    int fitted = 0;
-    while (pool.try_post([] {})) ++fitted;
+    const int fitted = fill(pool);
     pool.resume();
     pool.wait_idle();
     return fitted == capacity();
@@ -452,19 +463,10 @@ TEST_P(Stealing, GivesAllPlacesBack) {
 TEST_P(Stealing, LeavesAllPlacesToOthersOnceAllWorkersSleep) {
   worker_pool pool{options()};
   warm_up(pool);
-  std::atomic<int> ran{0};
-  for (int i = 0; i < 2 * workers(); ++i) {
-    pool.post([&] {
-      for (int j = 0; j < 40; ++j) pool.post([&] { ++ran; });
-    });
-  }
-  pool.wait_idle();
-  EXPECT_EQ(ran, 80 * workers());
+  spawn_forty_each(pool, 2 * workers());
   ASSERT_TRUE(comes_true([&] { return test::sleep_for_good(GetParam().workers); }));
   pool.pause();
-  int fitted = 0;
-  while (pool.try_post([] {})) ++fitted;
-  EXPECT_EQ(fitted, capacity());
+  EXPECT_EQ(fill(pool), capacity());
   pool.resume();
   pool.wait_idle();
 }

@@ -54,7 +54,7 @@ class lane_ring {
     to->came = came;
     next_ = after(to);
     ++size_;
-    // The line that will be written some tasks later: owned by then, where consumers have read it.
+    // The line that will be written some tasks later: at hand by then, where consumers have had it.
     __builtin_prefetch(to + slots_ahead, 1);
   }
 
