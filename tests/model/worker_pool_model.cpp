@@ -17,9 +17,9 @@ namespace {
 using explore::check;
 using explore::fault;
 
-// A schedule of a whole pool costs ten of another model's. A million, as elsewhere, where a future is
-// waited for, and where tasks meet a close, a resize, a cancel step or a time limit; a hundred thousand
-// where they only meet each other, and for each kind of late stores.
+// A schedule of a whole pool costs ten of another model's. A million, as elsewhere, where a future
+// is waited for, and where tasks meet a close, a resize, a cancel step or a time limit; a hundred
+// thousand where they only meet each other, and for each kind of late stores.
 const explore::settings fewer{.schedules = static_cast<std::size_t>(test::scaled(100'000))};
 
 /// A pool whose workers are threads of the run.
@@ -362,8 +362,8 @@ TEST(WorkerPoolModel, CatchesABarrierThatDoesNothing) {
 }
 
 // A worker looks for its group's task below one that is no business of the group's, puts that one
-// back, and runs the group's, which waits for it. Another, which looked in between and found nothing,
-// must hear of it: only it can run it.
+// back, and runs the group's, which waits for it. Another, which looked in between and found
+// nothing, must hear of it: only it can run it.
 struct a_group_waits_for_what_lies_below {
   static constexpr unsigned threads = 1;
 

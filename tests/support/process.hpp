@@ -92,8 +92,9 @@ inline void observe_for(std::chrono::milliseconds window) {
   ::poll(nullptr, 0, static_cast<int>(window.count()));
 }
 
-/// Whether there are `count` threads of pools that are called "test", all of them asleep, and none has
-/// run for a while: a worker on its way to sleep may wait for a lock, or doze for a millisecond.
+/// Whether there are `count` threads of pools that are called "test", all of them asleep, and none
+/// has run for a while: a worker on its way to sleep may wait for a lock, or doze for a
+/// millisecond.
 [[nodiscard]] inline bool sleep_for_good(std::size_t count) {
   const auto ids = threads_named("test/");  // a thread has its name when it has begun to run
   if (ids.size() != count) return false;

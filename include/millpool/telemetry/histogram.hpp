@@ -14,8 +14,8 @@
 namespace millpool {
 
 /// False in the build that case M of `./dev bench pool` compares with, and in no other. Histograms
-/// then stay empty, and short tasks are timed as rarely as the pool can do with to know how long they
-/// are. What keeps its accounts (P1), and what it decides by, is there in either build.
+/// then stay empty, and short tasks are timed as rarely as the pool can do with to know how long
+/// they are. What keeps its accounts (P1), and what it decides by, is there in either build.
 #if defined(MILLPOOL_NO_METRICS)
 inline constexpr bool metrics_are_on = false;
 #else

@@ -208,8 +208,8 @@ class scene {
 
   using options_array = std::array<decider::option, 3 * actors_max>;
 
-  // Lets the one go on whom the decider names; returns when it is `self`'s turn again. If `self` has
-  // ended that is in a later scene, and this one may be gone. `nobody`: the whole run.
+  // Lets the one go on whom the decider names; returns when it is `self`'s turn again. If `self`
+  // has ended that is in a later scene, and this one may be gone. `nobody`: the whole run.
   void hand_over(unsigned self) noexcept {
     options_array options;
     unsigned flushed = nobody;  // whose store has just reached memory
