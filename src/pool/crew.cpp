@@ -67,7 +67,7 @@ bool crew::grow() {
   std::optional<std::system_error> failure;
   {
     const lock_guard lock{mutex_};
-    if (sealed_ || workers_.size() >= limit_.load(std::memory_order_relaxed)) return true;
+    if (sealed_ || workers_.size() >= limit_) return true;
     failure = start_one();
   }
   reap();
@@ -76,9 +76,8 @@ bool crew::grow() {
 }
 
 bool crew::leave_if_surplus(worker& self) {
-  if (!has_surplus()) return false;
-  return leave_if(self,
-                  [this] { return workers_.size() > limit_.load(std::memory_order_relaxed); });
+  if (!core_.conditions().any_of(pool_conditions::surplus)) return false;
+  return leave_if(self, [this] { return workers_.size() > limit_; });
 }
 
 bool crew::leave_if_idle(worker& self) {
@@ -94,10 +93,10 @@ bool crew::leave_if(worker& self, Condition may_leave) {
     const auto at = std::ranges::find(workers_, &self, &std::unique_ptr<worker>::get);
     departed_.push_back(std::move(*at));
     workers_.erase(at);
-    live_.store(workers_.size(), std::memory_order_relaxed);
+    count_workers();
   }
   // A task may have come while this worker was still counted, and so no other was started or woken.
-  heavy_barrier();  // who keeps a task sees live_, or we see the task; so below, for limit_
+  heavy_barrier();  // who keeps a task sees the room for one more, or we see the task; so below
   if (core_.task_visible()) core_.wake_for_work();
   return true;
 }
@@ -144,7 +143,7 @@ std::vector<std::string> crew::join() {
   for (auto* list : {&departed_, &workers_}) {
     std::erase_if(*list, [this](const auto& each) { return forget_if_finished(*each); });
   }
-  live_.store(workers_.size(), std::memory_order_relaxed);
+  count_workers();
   return left_behind;
 }
 
@@ -187,8 +186,17 @@ void crew::set_bounds(std::size_t minimum, std::size_t maximum) noexcept {
 }
 
 void crew::update_limit() noexcept {
-  limit_.store(maximum_ + std::min(blocked_, core_.options().max_compensation),
-               std::memory_order_relaxed);
+  limit_ = maximum_ + std::min(blocked_, core_.options().max_compensation);
+  show();
+}
+
+void crew::count_workers() noexcept {
+  live_.store(workers_.size(), std::memory_order_relaxed);
+  show();
+}
+
+void crew::show() const noexcept {
+  core_.show_workers(workers_.size() > limit_, workers_.size() < limit_);
 }
 
 std::optional<std::system_error> crew::start_up_to_minimum() {
@@ -207,13 +215,13 @@ std::optional<std::system_error> crew::start_one() {
   const std::size_t before = workers_.size();
   const auto undo = [&] {
     workers_.resize(before);
-    live_.store(before, std::memory_order_relaxed);
+    count_workers();
   };
   try {
     worker& fresh = *workers_.emplace_back(std::make_unique<worker>(core_, index));
     // Before it runs: it may have done its first task, and ask whether it is above the minimum,
     // before this thread goes on.
-    live_.store(before + 1, std::memory_order_relaxed);
+    count_workers();
     auto body = [&fresh, core = core_.shared_from_this()]() mutable {
       fresh.main(std::move(core));
     };

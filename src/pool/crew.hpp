@@ -24,6 +24,8 @@ namespace millpool {
 /// The upper bound is reached from above where resize() lowered it or a blocked worker came back: a
 /// surplus worker leaves when it keeps nothing, before it takes its next task.
 ///
+/// Whether there are fewer or more than the limit stands in the pool_conditions: hints, since
+/// grow() and leave_if_surplus() decide under the lock.
 /// Thread safety  every member may be called concurrently.
 class crew {
  public:
@@ -42,14 +44,8 @@ class crew {
     return live_.load(std::memory_order_relaxed) == 0;
   }
   [[nodiscard]] std::size_t live() const noexcept { return live_.load(std::memory_order_relaxed); }
-  [[nodiscard]] bool may_grow() const noexcept {
-    // relaxed, here and below: hints; grow() and leave_if_... decide under the lock.
-    return live_.load(std::memory_order_relaxed) < limit_.load(std::memory_order_relaxed);
-  }
-  [[nodiscard]] bool has_surplus() const noexcept {
-    return live_.load(std::memory_order_relaxed) > limit_.load(std::memory_order_relaxed);
-  }
   [[nodiscard]] bool above_minimum() const noexcept {
+    // relaxed: a hint; leave_if_idle() decides under the lock.
     return live_.load(std::memory_order_relaxed) > minimum_.load(std::memory_order_relaxed);
   }
 
@@ -101,6 +97,8 @@ class crew {
   }
   void set_bounds(std::size_t minimum, std::size_t maximum) noexcept;
   void update_limit() noexcept;
+  void count_workers() noexcept;
+  void show() const noexcept;
   [[nodiscard]] std::optional<std::system_error> start_up_to_minimum();
   [[nodiscard]] std::optional<std::system_error> start_one();
   [[nodiscard]] bool forget_if_finished(const worker& each) noexcept;
@@ -113,6 +111,7 @@ class crew {
   std::vector<std::unique_ptr<worker>> departed_;
   std::vector<runner*> guests_;
   std::size_t maximum_ = 0;
+  std::size_t limit_ = 0;
   std::size_t blocked_ = 0;
   std::uint64_t thread_failures_ = 0;
   bool sealed_ = false;  // join() has begun: nobody comes or leaves any more
@@ -126,7 +125,6 @@ class crew {
   // ------------------------------------------------ written under mutex_, read by anyone:
   atomic<std::size_t> live_{0};
   atomic<std::size_t> minimum_{0};
-  atomic<std::size_t> limit_{0};
 };
 
 }  // namespace millpool

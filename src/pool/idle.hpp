@@ -68,6 +68,10 @@ class idle_workers {
     return sleepers(state_.load(std::memory_order_relaxed));
   }
 
+  /// Not 0: somebody sleeps, or searches. For who has made something visible, and passed a
+  /// light_barrier() since.
+  [[nodiscard]] const atomic<std::uint32_t>& state() const noexcept { return state_; }
+
   /// Something is visible: wakes the worker that entered last, unless one searches.
   /// \return false if none sleeps and none searches.
   bool wake_one() noexcept {

@@ -3,7 +3,6 @@
 
 #include "millpool/sync/asymmetric_barrier.hpp"
 #include "millpool/sync/thread_host.hpp"
-#include "src/pool/stamp.hpp"
 #include "src/pool/visit.hpp"
 
 #include <algorithm>
@@ -26,12 +25,20 @@ atomic<std::uint32_t> fork_generation{0};
 std::uint32_t current_fork_generation() {
   static const int registered = pthread_atfork(nullptr, nullptr, [] {
     fork_generation.fetch_add(1, std::memory_order_relaxed);  // relaxed: a child has one thread
+    detail::kept_by_this_thread = nullptr;                    // which is no worker
   });
   static_cast<void>(registered);
   return fork_generation.load(std::memory_order_relaxed);
 }
 
-constinit thread_local unsigned submissions_of_this_thread = 0;
+std::uint32_t for_good(const pool_options& options) noexcept {
+  std::uint32_t bits = pool_conditions::long_tasks;  // until they are known to be short
+  if (options.on_task_end || options.when_full == full_policy::discard_oldest) {
+    bits |= pool_conditions::exact_times;
+  }
+  if (options.admit) bits |= pool_conditions::asks_first;
+  return bits;
+}
 
 std::string_view name_of(const class_record* of_class) noexcept {
   return of_class != nullptr ? std::string_view{of_class->options.name} : std::string_view{};
@@ -42,10 +49,11 @@ std::string_view name_of(const class_record* of_class) noexcept {
 pool_core::pool_core(pool_options options)
     : options_{std::move(options)},
       fork_generation_{current_fork_generation()},
-      measures_all_{options_.on_task_end || options_.when_full == full_policy::discard_oldest},
+      conditions_{for_good(options_)},
       channel_{options_.queue_capacity, options_.aging, *options_.time, &serial_keys_},
       put_off_{std::numeric_limits<std::size_t>::max(), options_.aging, *options_.time,
                &serial_keys_},
+      kept_{*this},
       crew_{*this} {
   capacity_.store(options_.queue_capacity, std::memory_order_relaxed);
   prepare_barriers();  // before there are threads of ours, for which the kernel would have to wait
@@ -60,16 +68,9 @@ bool pool_core::forked() const noexcept {
 // ---- the submitter's side
 // ---------------------------------------------------------------------------
 
-time_point pool_core::stamp_now() const noexcept {
-  const time_point measured = stamp_kept();
-  return measured != time_point{} ? measured : stamp::coarse(options_.time->coarse_now());
-}
-
-time_point pool_core::stamp_kept() const noexcept {
-  if (measures_all_ || !samples_.load(std::memory_order_relaxed)) {
-    return stamp::exact(options_.time->now());
-  }
-  if (++submissions_of_this_thread % stamp::sampled_one_in != 0) return time_point{};
+time_point pool_core::measured_stamp() const noexcept {
+  if (conditions_.any_of(measure_each)) return stamp::exact(options_.time->now());
+  detail::unmeasured_of_this_thread = detail::sampled_one_in - 1;
   return stamp::sampled(options_.time->now());
 }
 
@@ -86,36 +87,49 @@ placement place_of(const queued_task& task, unsigned lane, time_point submitted)
 std::expected<void, submit_errc> pool_core::accept(queued_task& task, unsigned lane,
                                                    const admission& how) {
   if (forked()) return refuse(submit_errc::forked);
-  visit here{*this};
-  if (options_.admit) {
-    const std::shared_ptr<pool_core> alive = shared_from_this();
-    here.leave();
-    if (const auto why = options_.admit({options_.name, name_of(task.of_class()), lane})) {
-      return refuse(*why);
-    }
-    return accept_admitted(task, lane, how, here);
-  }
-  return accept_admitted(task, lane, how, here);
+  if (conditions_.any_of(pool_conditions::asks_first)) return ask_first(task, lane, how);
+  return accept_admitted(task, lane, how);
 }
 
-// \param  here  left before this waits for long, or calls what is not ours.
+std::expected<void, submit_errc> pool_core::ask_first(queued_task& task, unsigned lane,
+                                                      const admission& how) {
+  std::shared_ptr<pool_core> alive;
+  {
+    const visit here{*this};
+    alive = shared_from_this();
+  }
+  if (const auto why = options_.admit({options_.name, name_of(task.of_class()), lane})) {
+    return refuse(*why);
+  }
+  return accept_admitted(task, lane, how);
+}
+
 std::expected<void, submit_errc> pool_core::accept_admitted(queued_task& task, unsigned lane,
-                                                            const admission& how, visit& here) {
+                                                            const admission& how) {
+  visit here{*this};
   if (runner* const self = runner::of(*this); self != nullptr && self->keep(task, lane, how)) {
     return {};
   }
   std::size_t waiting = 0;
   const time_point submitted = stamp_now();
   queue_status pushed{};
-  if (task.extras() == nullptr) {
+  if (task.extras() == nullptr) [[likely]] {
     pushed = channel_.try_push(std::move(task), lane, submitted, &waiting);
   } else {
     const placement where = place_of(task, lane, submitted);
     pushed = channel_.try_push(std::move(task), where, &waiting);
   }
-  if (pushed == queue_status::success && wake_one(waiting)) return {};
+  if (pushed == queue_status::success && wake_one(waiting)) [[likely]]
+    return {};
+  // From here on it waits for long, or calls what is not ours.
   const std::shared_ptr<pool_core> alive = shared_from_this();
   here.leave();
+  return accept_unpushed(pushed, task, lane, how);
+}
+
+// \param  pushed  success: nobody was there to be woken.
+std::expected<void, submit_errc> pool_core::accept_unpushed(queue_status pushed, queued_task& task,
+                                                            unsigned lane, const admission& how) {
   if (pushed == queue_status::success) {
     grow();
     return {};
@@ -243,7 +257,7 @@ void pool_core::set_queue_capacity(std::size_t capacity) {
   if (forked()) return;
   channel_.set_capacity(capacity);
   capacity_.store(capacity, std::memory_order_relaxed);  // a hint: the channel decides
-  capacity_revision_.fetch_add(1, std::memory_order_release);
+  conditions_.capacity_changed();
 }
 
 // ---- the workers' side
@@ -261,18 +275,16 @@ void pool_core::wake_for_work() {
   if (!wake_one(std::numeric_limits<std::size_t>::max())) grow();
 }
 
-// \param  waiting  how many tasks wait, as far as the caller knows.
-bool pool_core::wake_one(std::size_t waiting) noexcept {
+bool pool_core::wake_an_idle_one(std::size_t waiting) noexcept {
   constexpr std::size_t a_pile = 256;
   if (waiting < std::min(a_pile, capacity() / 2) && tasks_are_short()) {
     // Another worker for short tasks costs more than it brings, as long as one is at them and
     // another looks now and then: see worker::found().
-    light_barrier();
     if (idle_.anybody_dozes() && idle_.asleep() < crew_.live()) return true;
   }
   // A submitter that reads "paused" skips the wake. resume() clears it and then wakes everybody,
   // and who wakes passes a heavy_barrier() before it sleeps again: so it sees what we have put.
-  return paused() || idle_.wake_one() || !crew_.may_grow();
+  return paused() || idle_.wake_one() || !is(pool_conditions::may_grow);
 }
 
 void pool_core::grow() {
@@ -401,9 +413,9 @@ void pool_core::release_serial(std::uint64_t key) {
     idle_.wake_all();  // it may be at its end, now that this one is not blocked
 }
 
-runner* pool_core::fork(const task_kind& kind, completion& half) {
+own_tasks* pool_core::fork(const task_kind& kind, completion& half) {
   runner* const self = runner::of(*this);
-  return self != nullptr && self->fork(kind, half) ? self : nullptr;
+  return self != nullptr ? self->fork(kind, half) : nullptr;
 }
 
 // ---- how tasks end
@@ -440,8 +452,8 @@ void pool_core::settle_outside() noexcept {
 std::uint64_t pool_core::unsettled() {
   // acquire: I1, what was accepted is read after.
   const std::uint64_t settled = settled_outside_.load(std::memory_order_acquire) + crew_.settled();
-  const std::uint64_t accepted = crew_.accepted() + channel_.pushed() + put_off_.pushed() +
-                                 forked_halves_.load(std::memory_order_acquire);
+  const std::uint64_t accepted = crew_.accepted() + kept_.accepted() + channel_.pushed() +
+                                 put_off_.pushed() + forked_halves_.load(std::memory_order_acquire);
   return accepted - settled;
 }
 
@@ -466,7 +478,7 @@ bool pool_core::wait_idle(time_point deadline) {
   unique_lock lock{quiet_mutex_};
   ++quiet_waiters_;
   quiet_excused_ += own;
-  control_.fetch_or(awaited);
+  conditions_.set(pool_conditions::awaited);
   // A runner settles, and then looks whether it is awaited: either it sees this, or we see that.
   heavy_barrier();
   if (own > 0) quiet_.notify_all();  // more are excused, for the other tasks that wait
@@ -476,7 +488,7 @@ bool pool_core::wait_idle(time_point deadline) {
     return unsettled() <= (self != nullptr ? quiet_excused_ : 0);
   });
   quiet_excused_ -= own;
-  if (--quiet_waiters_ == 0) control_.fetch_and(~awaited);
+  if (--quiet_waiters_ == 0) conditions_.clear(pool_conditions::awaited);
   return quiet;
 }
 
@@ -531,7 +543,7 @@ void pool_core::pause() noexcept {
   if (forked()) return;
   const lock_guard lock{pause_mutex_};
   if (ending_) return;
-  control_.fetch_or(pauses);
+  conditions_.set(pool_conditions::pauses);
   heavy_barrier();  // who takes what is kept from here on sees it
   // By their locks, so that no worker that looked at control() before takes a task after.
   channel_.pause();
@@ -544,7 +556,7 @@ void pool_core::resume() noexcept {
     const lock_guard lock{pause_mutex_};
     put_off_.resume();
     channel_.resume();
-    control_.fetch_and(~pauses);  // before the wake: see wake_for_work()
+    conditions_.clear(pool_conditions::pauses);  // before the wake: see wake_for_work()
   }
   idle_.wake_all();
   // A pool with no thread yet starts one, but not only to see that it is closed.
@@ -589,8 +601,8 @@ pool_stats pool_core::stats() {
   });
   const auto seen = channel_.look();
   const auto beyond = put_off_.look();
-  now.tasks.accepted +=
-      forked_halves_.load(std::memory_order_relaxed) + seen.pushed + beyond.pushed;
+  now.tasks.accepted += kept_.accepted() + forked_halves_.load(std::memory_order_relaxed) +
+                        seen.pushed + beyond.pushed;
   now.put_off = beyond.waiting;
   now.queue_capacity = seen.capacity;
   const std::uint64_t inside = now.tasks.accepted - now.tasks.ended();

@@ -14,6 +14,7 @@
 #include "src/pool/crew.hpp"
 #include "src/pool/idle.hpp"
 #include "src/pool/own_tasks.hpp"
+#include "src/pool/stamp.hpp"
 
 #include <array>
 #include <cstddef>
@@ -28,8 +29,6 @@
 #include <vector>
 
 namespace millpool {
-
-class visit;
 
 /// A task class, and how its tasks ended.
 struct class_record {
@@ -70,9 +69,18 @@ class pool_core : public std::enable_shared_from_this<pool_core> {
   std::size_t accept_bulk(std::span<queued_task> tasks, unsigned lane);
 
   /// What a task gets that is submitted now: see stamp.hpp.
-  [[nodiscard]] time_point stamp_now() const noexcept;
+  [[nodiscard]] time_point stamp_now() const noexcept {
+    const time_point measured = stamp_kept();
+    return measured != time_point{} ? measured : stamp::coarse(options_.time->coarse_now());
+  }
   /// The same for one that does not go through the channel: what is not measured needs no time.
-  [[nodiscard]] time_point stamp_kept() const noexcept;
+  [[nodiscard]] time_point stamp_kept() const noexcept {
+    unsigned& unmeasured = detail::unmeasured_of_this_thread;
+    if (unmeasured == 0 || conditions_.any_of(measure_each)) [[unlikely]]
+      return measured_stamp();
+    --unmeasured;
+    return time_point{};
+  }
 
   // ---- the workers' side
   [[nodiscard]] task_channel<queued_task>& channel() noexcept { return channel_; }
@@ -80,32 +88,17 @@ class pool_core : public std::enable_shared_from_this<pool_core> {
   [[nodiscard]] idle_workers& idle() noexcept { return idle_; }
   [[nodiscard]] own_tasks_of_all& kept() noexcept { return kept_; }
   [[nodiscard]] const pool_options& options() const noexcept { return options_; }
-  /// What is out of the ordinary, in one word that every worker reads with each task.
-  enum condition : std::uint32_t {
-    cancels = 1,   ///< no task starts any more
-    abandons = 2,  ///< tasks that run may be given up
-    pauses = 4,    ///< no task is taken
-    awaited = 8,   ///< somebody waits in wait_idle()
-    closes = 16,   ///< close() has begun
-  };
-  [[nodiscard]] std::uint32_t control() const noexcept {
-    // relaxed: who sets `cancels`, `abandons` or `awaited` sees to it by a heavy_barrier() that it
-    // is seen. `pauses` and `closes` may be seen a moment late: what goes through the channel is
-    // decided by its lock.
-    return control_.load(std::memory_order_relaxed);
-  }
-  [[nodiscard]] bool paused() const noexcept { return (control() & pauses) != 0; }
+  [[nodiscard]] pool_conditions& conditions() noexcept { return conditions_; }
+  [[nodiscard]] bool paused() const noexcept { return is(pool_conditions::pauses); }
   [[nodiscard]] const atomic<bool>& cancelling() const noexcept { return cancelling_; }
 
   /// Whether the tasks that were measured of late ran for at most a microsecond.
-  [[nodiscard]] bool tasks_are_short() const noexcept {
-    return samples_.load(std::memory_order_relaxed);
-  }
+  [[nodiscard]] bool tasks_are_short() const noexcept { return !is(pool_conditions::long_tasks); }
   /// Whether tasks are short and another worker is at them: then the calling worker need not be, as
   /// long as it looks now and then.
   [[nodiscard]] bool others_are_awake() const noexcept {
     // Of a closed pool those who are awake may have ended.
-    return (control() & closes) == 0 && tasks_are_short() && capacity() >= worth_a_batch &&
+    return !is(pool_conditions::closes) && tasks_are_short() && capacity() >= worth_a_batch &&
            idle_.asleep() + 1 < crew_.live();
   }
   static constexpr std::size_t worth_a_batch = 64;  // places
@@ -116,20 +109,16 @@ class pool_core : public std::enable_shared_from_this<pool_core> {
   }
   void count_take() noexcept { takes_.fetch_add(1, std::memory_order_relaxed); }
 
-  /// The capacity of the channel, and how often it was changed. Hints: the channel decides.
+  /// The capacity of the channel. A hint: the channel decides.
   [[nodiscard]] std::size_t capacity() const noexcept {
     return capacity_.load(std::memory_order_relaxed);
   }
-  [[nodiscard]] std::uint32_t capacity_revision() const noexcept {
-    return capacity_revision_.load(std::memory_order_acquire);
-  }
   /// From here on tasks are measured one in a few, or all.
-  void sample(bool few) noexcept {
-    // relaxed, both: it only decides how much is measured. Stored only where it changes, since
-    // every submission reads it.
-    if (samples_.load(std::memory_order_relaxed) != few) {
-      samples_.store(few, std::memory_order_relaxed);
-    }
+  void sample(bool few) noexcept { set(pool_conditions::long_tasks, !few); }
+  /// What crew knows of its numbers.
+  void show_workers(bool surplus, bool may_grow) noexcept {
+    set(pool_conditions::surplus, surplus);
+    set(pool_conditions::may_grow, may_grow);
   }
 
   /// Whether a worker would find something to do: a task, or the end of the pool.
@@ -162,8 +151,8 @@ class pool_core : public std::enable_shared_from_this<pool_core> {
   void worker_blocks() { crew_.worker_blocks(); }
   void worker_unblocks() noexcept { crew_.worker_unblocks(); }
 
-  /// See join(). \return whose take_back() is to follow; null: it was not forked.
-  [[nodiscard]] runner* fork(const task_kind& kind, completion& half);
+  /// See worker_pool::fork().
+  [[nodiscard]] own_tasks* fork(const task_kind& kind, completion& half);
 
   // ---- how tasks end
   /// Counts and tells the end of a task that never ran.
@@ -172,7 +161,7 @@ class pool_core : public std::enable_shared_from_this<pool_core> {
   void settle_outside() noexcept;  ///< the end of a task counted there was told
   /// Something has settled, and light_barrier() came after: somebody may wait for that.
   void settled_something() noexcept {
-    if ((control() & awaited) != 0) look_whether_quiet();
+    if (is(pool_conditions::awaited)) look_whether_quiet();
   }
   void report_end(const class_record* of_class, task_state state, duration waited,
                   duration ran) const noexcept;
@@ -203,6 +192,15 @@ class pool_core : public std::enable_shared_from_this<pool_core> {
   void keep_for_ever() noexcept { kept_for_ever_ = shared_from_this(); }
 
  private:
+  static constexpr std::uint32_t measure_each =
+      pool_conditions::exact_times | pool_conditions::long_tasks;
+  [[nodiscard]] time_point measured_stamp() const noexcept;
+  [[nodiscard]] bool is(pool_conditions::bit which) const noexcept {
+    return conditions_.any_of(which);
+  }
+  void set(pool_conditions::bit which, bool on) noexcept {
+    on ? conditions_.set(which) : conditions_.clear(which);
+  }
   void look_whether_quiet() noexcept;
   void left_put_off(std::size_t count) noexcept;
   void resume_for_good() noexcept;  // the end of the pool has begun
@@ -213,10 +211,23 @@ class pool_core : public std::enable_shared_from_this<pool_core> {
   [[nodiscard]] std::vector<task_in_lane> take_all_waiting();
   [[nodiscard]] std::uint64_t unsettled();  // I1
   [[nodiscard]] duration waited_since(time_point submitted) const noexcept;
+  std::expected<void, submit_errc> ask_first(queued_task& task, unsigned lane,
+                                             const admission& how);
   std::expected<void, submit_errc> accept_admitted(queued_task& task, unsigned lane,
-                                                   const admission& how, visit& here);
+                                                   const admission& how);
+  std::expected<void, submit_errc> accept_unpushed(queue_status pushed, queued_task& task,
+                                                   unsigned lane, const admission& how);
   // Returns whether that is enough; else grow() is to follow.
-  [[nodiscard]] bool wake_one(std::size_t waiting) noexcept;
+  // \param  waiting  how many tasks wait, as far as the caller knows.
+  [[nodiscard]] bool wake_one(std::size_t waiting) noexcept {
+    light_barrier();  // idle_workers
+    // relaxed: the barrier orders it.
+    const bool all_at_work = idle_.state().load(std::memory_order_relaxed) == 0;
+    if (all_at_work && !is(pool_conditions::may_grow)) [[likely]]
+      return true;
+    return wake_an_idle_one(waiting);
+  }
+  [[nodiscard]] bool wake_an_idle_one(std::size_t waiting) noexcept;
   void grow();
   std::expected<void, submit_errc> accept_when_full(queued_task& task, unsigned lane,
                                                     const admission& how);
@@ -232,14 +243,11 @@ class pool_core : public std::enable_shared_from_this<pool_core> {
 
   const pool_options options_;
   const std::uint32_t fork_generation_;
-  const bool measures_all_;  // a hook or a policy needs exact times
 
-  // Read with every task, and hardly ever written.
-  alignas(cache_line_size) atomic<std::uint32_t> control_{0};  // bits of `condition`
-  atomic<bool> cancelling_{false};                             // the same as `cancels`
-  atomic<bool> samples_{false};
+  pool_conditions conditions_;
+  // Read often, too, and hardly ever written.
+  atomic<bool> cancelling_{false};  // the same as `cancels`
   atomic<std::size_t> capacity_{0};
-  atomic<std::uint32_t> capacity_revision_{0};
 
   alignas(cache_line_size) atomic<std::uint32_t> takes_{0};
 

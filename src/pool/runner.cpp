@@ -3,7 +3,6 @@
 
 #include "millpool/sync/asymmetric_barrier.hpp"
 #include "src/pool/pool_core.hpp"
-#include "src/pool/stamp.hpp"
 
 #include <algorithm>
 
@@ -20,31 +19,27 @@ constexpr std::size_t nesting_max = 16;
 // megabyte.
 constexpr std::size_t helping_max = 1000;
 
-thread_local runner* runner_of_this_thread = nullptr;
-
 }  // namespace
 
-runner* runner::of(const pool_core& core) noexcept {
-  runner* found = runner_of_this_thread;
-  while (found != nullptr && &found->core_ != &core) found = found->outer_;
-  return found;
-}
+constinit thread_local runner* runner::of_this_thread_ = nullptr;
+
+runner::runner(pool_core& core, role as) noexcept
+    : core_{core},
+      conditions_{core.conditions()},
+      role_{as},
+      plain_{no_stop_, core.cancelling(), *core.options().time, no_deadline, 1} {}
 
 void runner::install() noexcept {
-  outer_ = std::exchange(runner_of_this_thread, this);
+  outer_ = std::exchange(of_this_thread_, this);
   outer_host_ = install_thread_host(this);
+  outer_kept_ = std::exchange(detail::kept_by_this_thread, nullptr);
 }
 
 void runner::resign() noexcept {
-  runner_of_this_thread = outer_;
+  of_this_thread_ = outer_;
   install_thread_host(outer_host_);
-}
-
-void runner::run(queued_task&& task, time_point submitted) noexcept {
-  if (block_depth_ > 0) return run_while_blocked(std::move(task), submitted);
-  ++unsettled_;
-  run_to_its_end(std::move(task), submitted);
-  --unsettled_;
+  // Its task may have forked meanwhile: the child's thread keeps nothing.
+  detail::kept_by_this_thread = core_.forked() ? nullptr : outer_kept_;
 }
 
 // Inside a blocking_region of another task's, this thread does not block as long as it runs this
@@ -76,7 +71,7 @@ void runner::run_to_its_end(queued_task&& task, time_point submitted) noexcept {
   push(here);
   task_state state = task_state::succeeded;
   std::exception_ptr error;
-  const bool refuses = (core_.control() & pool_core::cancels) != 0;
+  const bool refuses = conditions_.any_of(pool_conditions::cancels);
   const bool may_not_start = refuses || asked || stop.stop_requested();
   const auto verdict = may_not_start ? verdict_on(asked.get(), stop, start) : std::nullopt;
   if (verdict) {
@@ -88,11 +83,8 @@ void runner::run_to_its_end(queued_task&& task, time_point submitted) noexcept {
     task_context context{stop, core_.cancelling(), time, until, asked ? asked->attempt : 1};
     try {
       std::move(task).run(context);  // P2: it destroys the closure
-    } catch (const task_stopped&) {
-      state = task_state::cancelled;
     } catch (...) {
-      state = task_state::failed;
-      error = std::current_exception();
+      state = state_of_exception(error);
     }
   }
   if (pop(here)) {
@@ -101,8 +93,8 @@ void runner::run_to_its_end(queued_task&& task, time_point submitted) noexcept {
     end(target, of_class, state, std::move(error), waited, took);
   } else if (is_forked_half) {
     target->complete(task_state::abandoned);
-  } else if (target != nullptr) {
-    target->release_reference();  // shutdown has given up on this task: its end is told already
+  } else {
+    let_go(target);
   }
   if (asked && asked->serial_key) core_.release_serial(*asked->serial_key);
 }
@@ -110,7 +102,7 @@ void runner::run_to_its_end(queued_task&& task, time_point submitted) noexcept {
 // How the task ends if it must not start.
 std::optional<task_state> runner::verdict_on(const task_extras* asked, const std::stop_token& stop,
                                              time_point now) const noexcept {
-  if ((core_.control() & pool_core::cancels) != 0) return task_state::cancelled;
+  if (conditions_.any_of(pool_conditions::cancels)) return task_state::cancelled;
   if (stop.stop_requested()) return task_state::cancelled;
   if (asked != nullptr && now >= std::min(asked->deadline, asked->start_by)) {
     return task_state::expired;
@@ -118,20 +110,32 @@ std::optional<task_state> runner::verdict_on(const task_extras* asked, const std
   return std::nullopt;
 }
 
-void runner::push(frame& here) noexcept {
-  here.below = top_.load(std::memory_order_relaxed);
-  // release: abandon() reads the frame.
-  top_.store(&here, std::memory_order_release);
-  light_barrier();  // before the look at control(): I2
+bool runner::is_abandoned(const frame& here) noexcept {
+  const lock_guard lock{mutex_};
+  return here.abandoned;
 }
 
-// Returns whether the task is still this thread's to end.
-bool runner::pop(frame& here) noexcept {
-  top_.store(here.below, std::memory_order_release);
-  light_barrier();  // before the look at control(): I1
-  if ((core_.control() & pool_core::abandons) == 0) return true;
-  const lock_guard lock{mutex_};
-  return !here.abandoned;
+// To be called in the handler. Sets `error` unless the task has stopped itself.
+task_state runner::state_of_exception(std::exception_ptr& error) noexcept {
+  try {
+    throw;
+  } catch (const task_stopped&) {
+    return task_state::cancelled;
+  } catch (...) {
+    error = std::current_exception();
+    return task_state::failed;
+  }
+}
+
+// Shutdown has given up on this task: its end is told already.
+void runner::let_go(millpool::completion* target) noexcept {
+  if (target != nullptr) target->release_reference();
+}
+
+void runner::end_plain(frame& here, task_state state, std::exception_ptr error) noexcept {
+  millpool::completion* const target = here.completion;
+  if (!pop(here)) return let_go(target);
+  end(target, nullptr, state, std::move(error), {}, {});
 }
 
 void runner::end(millpool::completion* target, class_record* of_class, task_state state,
@@ -148,8 +152,6 @@ void runner::end(millpool::completion* target, class_record* of_class, task_stat
   settled();
 }
 
-// Tasks of less than a microsecond are measured one in sixteen: reading the clock would cost more
-// than they do.
 void runner::measure(time_point submitted, duration waited, duration ran) noexcept {
   constexpr duration is_short = std::chrono::microseconds{1};
   constexpr std::uint32_t many = 64;
@@ -165,10 +167,9 @@ void runner::measure(time_point submitted, duration waited, duration ran) noexce
   }
 }
 
-void runner::settled() noexcept {
-  cells_.settled.add();
-  if (role_ == role::worker) return;  // looks when it has nothing more to do: worker::next()
-  light_barrier();                    // see pool_core::wait_idle()
+// A worker looks when it has nothing more to do: worker::next().
+void runner::look_whether_awaited() noexcept {
+  light_barrier();  // see pool_core::wait_idle()
   core_.settled_something();
 }
 
@@ -217,8 +218,7 @@ bool runner::run_one_waiting() noexcept {
 
 bool runner::keep(queued_task&, unsigned, const admission&) noexcept { return false; }
 std::optional<waiting_task> runner::take_kept(const void*) noexcept { return std::nullopt; }
-bool runner::fork(const task_kind&, millpool::completion&) noexcept { return false; }
-bool runner::take_back(const millpool::completion&) noexcept { return false; }
+own_tasks* runner::fork(const task_kind&, millpool::completion&) noexcept { return nullptr; }
 
 bool runner::run_waiting(const void* owner) noexcept {
   if (unsettled_ < helping_max && !core_.paused()) {
@@ -270,7 +270,7 @@ void runner::abandon(std::vector<orphan>& into) {
 }
 
 bool runner::leave_behind() {
-  if ((core_.control() & pool_core::abandons) == 0) return false;
+  if (!conditions_.any_of(pool_conditions::abandons)) return false;
   const lock_guard lock{mutex_};  // as in abandon()
   const frame* const top = top_.load(std::memory_order_acquire);
   left_behind_ = top != nullptr && top->abandoned;

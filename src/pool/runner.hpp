@@ -3,17 +3,21 @@
 
 #include "millpool/base/atomic.hpp"
 #include "millpool/base/errors.hpp"
+#include "millpool/pool/own_tasks.hpp"
 #include "millpool/pool/task.hpp"
 #include "millpool/result/completion.hpp"
+#include "millpool/sync/asymmetric_barrier.hpp"
 #include "millpool/sync/mutex.hpp"
 #include "millpool/sync/thread_host.hpp"
 #include "millpool/telemetry/counter.hpp"
 #include "millpool/telemetry/histogram.hpp"
+#include "src/pool/stamp.hpp"
 
 #include <array>
 #include <cstdint>
 #include <exception>
 #include <optional>
+#include <stop_token>
 #include <utility>
 #include <vector>
 
@@ -24,7 +28,7 @@ struct admission;
 
 /// What one runner counts. Written by its thread alone, read by stats() at any time.
 struct task_cells {
-  counter accepted;  ///< tasks that it kept for itself, and forked halves that it took
+  counter accepted;  ///< forked halves that it took
   counter settled;   ///< tasks whose end was counted and told
   std::array<counter, task_state_count> ended;
   histogram wait;  ///< of the tasks whose stamp is exact; so is the next
@@ -38,8 +42,8 @@ struct task_cells {
 ///         here, or when a worker submits to its own full pool. Each has a frame; they form a
 ///         stack.
 /// The protocol by which a task starts and ends without a lock
-///   this thread             1. pushes or pops the frame  2. light_barrier()  3. reads control()
-///   cancel(), abandon()     1. sets its bit in control() 2. heavy_barrier()
+///   this thread             1. pushes or pops the frame  2. light_barrier()  3. reads the conditions
+///   cancel(), abandon()     1. sets its bit in those     2. heavy_barrier()
 ///                           3. abandon() reads top_
 /// Invariants
 ///   I1  a task that runs has a frame here. It ends when its frame is popped by this thread, or
@@ -55,12 +59,16 @@ class runner : public thread_host {
 
   enum class role : std::uint8_t { worker, guest };
 
-  runner(pool_core& core, role as) noexcept : core_{core}, role_{as} {}
+  runner(pool_core& core, role as) noexcept;
   virtual ~runner() = default;
 
   /// The calling thread's runner for `core`, or null if the thread is none of its workers or
   /// guests.
-  [[nodiscard]] static runner* of(const pool_core& core) noexcept;
+  [[nodiscard]] static runner* of(const pool_core& core) noexcept {
+    runner* found = of_this_thread_;
+    while (found != nullptr && &found->core_ != &core) found = found->outer_;
+    return found;
+  }
 
   /// Makes this the calling thread's runner, on top of one for another pool, until resign().
   void install() noexcept;
@@ -68,7 +76,19 @@ class runner : public thread_host {
 
   /// Starts `task` and sees it to its end, or ends it unstarted: cancelled or expired.
   /// \param  submitted  a stamp.
-  void run(queued_task&& task, time_point submitted) noexcept;
+  void run(queued_task&& task, time_point submitted) noexcept { run(task.release(), submitted); }
+  /// The same for a task that is the caller's as words, and is no more after.
+  void run(const task_words& task, time_point submitted) noexcept {
+    if (block_depth_ > 0) [[unlikely]]
+      return run_while_blocked(queued_task{task}, submitted);
+    ++unsettled_;
+    if (is_plain(task, submitted)) {
+      run_plain(task);
+    } else {
+      run_to_its_end(queued_task{task}, submitted);
+    }
+    --unsettled_;
+  }
 
   /// Runs a task that found no room in the channel. Never waits for room. Tasks that do this in one
   /// another nest to a fixed depth; beyond it they are put off: see pool_core::put_off().
@@ -87,9 +107,8 @@ class runner : public thread_host {
   /// does not: `task` is then as it was.
   [[nodiscard]] virtual bool keep(queued_task& task, unsigned lane, const admission& how) noexcept;
 
-  /// The two steps of join().
-  [[nodiscard]] virtual bool fork(const task_kind& kind, millpool::completion& half) noexcept;
-  [[nodiscard]] virtual bool take_back(const millpool::completion& half) noexcept;
+  /// See worker_pool::fork().
+  [[nodiscard]] virtual own_tasks* fork(const task_kind& kind, millpool::completion& half) noexcept;
 
   // thread_host
   bool run_waiting(const void* owner) noexcept override;
@@ -127,13 +146,11 @@ class runner : public thread_host {
   bool shutting_down = false;
 
  protected:
-  /// A task was accepted and is not in the channel.
-  void count_accepted() noexcept { cells_.accepted.add(); }
-
   /// What leave_behind() returned.
   [[nodiscard]] bool is_left_behind() const;
 
   pool_core& core_;
+  const pool_conditions& conditions_;
 
  private:
   struct frame {
@@ -144,20 +161,45 @@ class runner : public thread_host {
   };
 
   void run_while_blocked(queued_task&& task, time_point submitted) noexcept;
+  [[nodiscard]] static bool is_plain(const task_words& task, time_point submitted) noexcept;
+  void run_plain(const task_words& task) noexcept;
   void run_to_its_end(queued_task&& task, time_point submitted) noexcept;
   [[nodiscard]] std::optional<task_state> verdict_on(const task_extras* asked,
                                                      const std::stop_token& stop,
                                                      time_point now) const noexcept;
-  void push(frame& here) noexcept;
-  [[nodiscard]] bool pop(frame& here) noexcept;
+  void push(frame& here) noexcept {
+    here.below = top_.load(std::memory_order_relaxed);
+    // release: abandon() reads the frame.
+    top_.store(&here, std::memory_order_release);
+    light_barrier();  // before the look at the conditions: I2
+  }
+  // Returns whether the task is still this thread's to end.
+  [[nodiscard]] bool pop(frame& here) noexcept {
+    top_.store(here.below, std::memory_order_release);
+    light_barrier();  // before the look at the conditions: I1
+    return !conditions_.any_of(pool_conditions::abandons) || !is_abandoned(here);
+  }
+  [[nodiscard]] bool is_abandoned(const frame& here) noexcept;
+  void end_plain(frame& here, task_state state, std::exception_ptr error) noexcept;
+  [[nodiscard]] static task_state state_of_exception(std::exception_ptr& error) noexcept;
+  static void let_go(millpool::completion* target) noexcept;
   void end(millpool::completion* target, class_record* of_class, task_state state,
            std::exception_ptr error, duration waited, duration ran) noexcept;
   void measure(time_point submitted, duration waited, duration ran) noexcept;
-  void settled() noexcept;
+  void settled() noexcept {
+    cells_.settled.add();
+    if (role_ == role::guest) look_whether_awaited();
+  }
+  void look_whether_awaited() noexcept;
+
+  static constinit thread_local runner* of_this_thread_;
 
   const role role_;
-  runner* outer_ = nullptr;  // the thread's runner before install()
+  const std::stop_token no_stop_;
+  task_context plain_;       // what a task gets that has asked for nothing
+  runner* outer_ = nullptr;  // the thread's runner before install(), and so the next two
   thread_host* outer_host_ = nullptr;
+  own_tasks* outer_kept_ = nullptr;
   std::size_t unsettled_ = 0;
   std::size_t block_depth_ = 0;    // calls of block() without their unblock()
   std::size_t nested_here_ = 0;    // how deep run_here() has nested
@@ -168,5 +210,36 @@ class runner : public thread_host {
   mutable mutex mutex_;
   bool left_behind_ = false;  // guarded by mutex_
 };
+
+// What is not measured, and has asked for nothing.
+inline bool runner::is_plain(const task_words& task, time_point submitted) noexcept {
+  if (stamp::stands_for(submitted) != 0 || task.extras() != nullptr || task.is_forked_half())
+    return false;
+  const millpool::completion* const target = task.target();
+  return target == nullptr || target->stop_token() == nullptr;
+}
+
+// run_to_its_end(), for such a task.
+inline void runner::run_plain(const task_words& task) noexcept {
+  millpool::completion* const target = task.target();
+  frame here{nullptr, target, nullptr};
+  push(here);
+  if (conditions_.any_of(pool_conditions::cancels)) [[unlikely]] {
+    task.kind->drop(task.a, task.b);
+    return end_plain(here, task_state::cancelled, nullptr);
+  }
+  try {
+    task.kind->run(task.a, task.b, plain_);  // P2: it destroys the closure
+  } catch (...) {
+    std::exception_ptr error;
+    const task_state state = state_of_exception(error);
+    return end_plain(here, state, std::move(error));
+  }
+  if (!pop(here)) [[unlikely]]
+    return let_go(target);
+  cells_.ended[static_cast<std::size_t>(task_state::succeeded)].add();
+  if (target != nullptr) target->complete(task_state::succeeded);
+  settled();
+}
 
 }  // namespace millpool

@@ -11,7 +11,7 @@ namespace millpool {
 
 void pool_core::close() noexcept {
   if (forked()) return;  // the parent's pool is none of ours, and its locks may be held
-  control_.fetch_or(closes);
+  conditions_.set(pool_conditions::closes);
   put_off_.close();  // I3
   channel_.close();
   idle_.wake_all();  // idle workers end, if the channel is empty
@@ -28,7 +28,7 @@ bool pool_core::cancel(duration limit) {
   close();
   if (forked()) return false;
   cancelling_.store(true);
-  control_.fetch_or(cancels);
+  conditions_.set(pool_conditions::cancels);
   heavy_barrier();  // I2: no task starts from here on
   for (auto& [task, when] : take_all_waiting()) {
     end_outside(std::move(task), when.came, task_state::cancelled);
@@ -39,7 +39,7 @@ bool pool_core::cancel(duration limit) {
 
 std::size_t pool_core::abandon() {
   if (cancel(duration::zero()) || forked()) return 0;
-  control_.fetch_or(abandons);
+  conditions_.set(pool_conditions::abandons);
   heavy_barrier();  // runner I1: from here on no frame goes without its mutex
   std::vector<runner::orphan> orphans;
   const runner* const self = runner::of(*this);

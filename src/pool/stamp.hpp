@@ -2,7 +2,7 @@
 #pragma once
 
 #include "millpool/base/clock.hpp"
-#include "millpool/telemetry/histogram.hpp"
+#include "millpool/pool/own_tasks.hpp"
 
 #include <cstdint>
 
@@ -18,8 +18,6 @@ namespace millpool {
 ///
 /// Resolution  4 ns.
 struct stamp {
-  static constexpr std::uint64_t sampled_one_in = metrics_are_on ? 16 : 4096;
-
   [[nodiscard]] static time_point coarse(time_point time) noexcept { return with(time, 0); }
   [[nodiscard]] static time_point exact(time_point time) noexcept { return with(time, 1); }
   [[nodiscard]] static time_point sampled(time_point time) noexcept { return with(time, 2); }
@@ -34,7 +32,7 @@ struct stamp {
       case 1:
         return 1;
       default:
-        return sampled_one_in;
+        return detail::sampled_one_in;
     }
   }
 

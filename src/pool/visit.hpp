@@ -2,11 +2,24 @@
 #pragma once
 
 #include "millpool/base/atomic.hpp"
+#include "millpool/base/cache_line.hpp"
+#include "millpool/sync/asymmetric_barrier.hpp"
+
+#include <atomic>
 
 namespace millpool {
 
 class pool_core;
-struct visitor;
+
+/// A thread's slot. Slots are made when needed, used again by later threads, and never freed: as
+/// many as there ever were threads at once that submit.
+struct alignas(cache_line_size) visitor {
+  atomic<const pool_core*> inside{nullptr};
+  std::atomic<bool> taken{true};  // not the shim's: who has a slot outlives a run of the explorer
+  visitor* next = nullptr;
+
+  static constinit thread_local visitor* of_this_thread;  // null before its first visit
+};
 
 /// A thread's short stay in a pool that may be destroyed meanwhile: a task may end, and its pool
 /// with it, before the call that submitted it has returned. A counted reference would do the same
@@ -21,14 +34,24 @@ struct visitor;
 /// reference and leaves.
 class visit {
  public:
-  explicit visit(const pool_core& core) noexcept;
+  explicit visit(const pool_core& core) noexcept
+      : self_{visitor::of_this_thread != nullptr ? visitor::of_this_thread : first_visit()} {
+    if (self_ == nullptr) return;
+    self_->inside.store(&core, std::memory_order_relaxed);  // the barrier orders it
+    light_barrier();
+  }
   visit(const visit&) = delete;
   visit& operator=(const visit&) = delete;
   ~visit() { leave(); }
 
-  void leave() noexcept;
+  void leave() noexcept {
+    // release: the owner, who reads it, comes after what was done inside.
+    if (self_ != nullptr) self_->inside.store(nullptr, std::memory_order_release);
+  }
 
  private:
+  static visitor* first_visit() noexcept;
+
   visitor* const self_;  // null: this thread has none any more, and the pool is not protected
 };
 

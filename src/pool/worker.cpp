@@ -25,7 +25,7 @@ constexpr std::size_t largest_batch = 127;
 
 // An own_tasks::entry that costs nothing to make room for: a time_point is always initialised.
 struct kept_entry {
-  queued_task::words task;
+  task_words task;
   duration::rep submitted;
 };
 
@@ -47,13 +47,16 @@ worker::worker(pool_core& core, std::size_t index)
 void worker::main(std::shared_ptr<pool_core> core) noexcept {
   pthread_setname_np(pthread_self(), name_.substr(0, 15).c_str());
   install();
+  if (kept_ != nullptr && keeps_own_) kept_->hand_to(*this);
   const worker_info info{core->options().name, name_, index_};
   if (core->options().on_worker_start) core->options().on_worker_start(info);
   while (std::optional<waiting_task> next_one = next()) {
     run(std::move(next_one->task), next_one->submitted);
+    run_kept();
   }
-  kept_ = nullptr;  // nobody would run what the hook submits
   give_places_back();
+  kept_ = nullptr;  // nobody would run what the hook submits
+  detail::kept_by_this_thread = nullptr;
   // What the hook refers to may be gone before a worker that was left behind.
   if (core->options().on_worker_stop && !is_left_behind()) core->options().on_worker_stop(info);
   resign();
@@ -62,6 +65,28 @@ void worker::main(std::shared_ptr<pool_core> core) noexcept {
   core->settled_something();
   // release: crew's keep_counts_of() after it reads all that this thread counted.
   finished.store(true, std::memory_order_release);
+}
+
+inline bool worker::may_run_on() const noexcept {
+  return own_turns_left_ > 0 && conditions_.none_but(pool_conditions::awaited) &&
+         !kept_->something_is_higher();
+}
+
+// What it keeps, as long as nothing is out of the ordinary: the short way, past next() and run().
+void worker::run_kept() noexcept {
+  if (kept_ == nullptr) return;
+  own_tasks::entry newest;  // not initialised, on purpose
+  while (may_run_on() && kept_->pop(newest)) {
+    // After the pop, and the light_barrier() in it: as in take_next_kept().
+    if (core_.paused()) [[unlikely]] {
+      static_cast<void>(kept_->push(newest));
+      return;
+    }
+    --own_turns_left_;
+    gave_way_ = 0;
+    is_surplus_ = false;
+    run(newest.task, newest.submitted);
+  }
 }
 
 // The next task, waiting for one; nothing when this worker is to end.
@@ -98,8 +123,7 @@ std::optional<waiting_task> worker::next() {
 std::optional<waiting_task> worker::take(bool& ended) {
   // Now and then somebody else's turn comes first: else tasks that submit tasks would keep this
   // worker to themselves. What came from the channel is older than what is there.
-  const std::uint32_t own_turns = core_.tasks_are_short() ? 61 : 2;
-  if (!keeps_submitted_ || ++turn_ % own_turns != 0 || !others_have_a_claim()) {
+  if (!is_others_turn()) {
     if (auto task = take_next_kept(false)) return task;
   } else if (std::exchange(oldest_first_, !oldest_first_)) {  // nor is its first left for ever
     if (auto task = take_next_kept(true)) return task;
@@ -118,9 +142,19 @@ std::optional<waiting_task> worker::take(bool& ended) {
   return std::nullopt;
 }
 
+bool worker::is_others_turn() noexcept {
+  const std::uint32_t own_turns = core_.tasks_are_short() ? 61 : 2;
+  if (own_turns_left_ > 0 && own_turns_left_ < own_turns) {
+    --own_turns_left_;
+    return false;
+  }
+  own_turns_left_ = own_turns - 1;
+  return kept_ != nullptr && kept_->submitted_inside() && others_have_a_claim();
+}
+
 // Whether something waits elsewhere whose priority is not lower than what this worker keeps.
 bool worker::others_have_a_claim() noexcept {
-  if (kept_ == nullptr || core_.any_put_off()) return true;
+  if (core_.any_put_off()) return true;
   const std::uint32_t not_lower = (2U << kept_->lane()) - 1;
   return (core_.channel().ready_lanes() & not_lower) != 0;
 }
@@ -128,12 +162,11 @@ bool worker::others_have_a_claim() noexcept {
 // What this worker keeps, unless something of a higher priority waits in the channel.
 std::optional<waiting_task> worker::take_next_kept(bool oldest) noexcept {
   if (kept_ == nullptr) return std::nullopt;
-  const std::uint32_t higher = (1U << kept_->lane()) - 1;
-  if ((core_.channel().ready_lanes() & higher) != 0 && gives_way()) return std::nullopt;
+  if (kept_->something_is_higher() && gives_way()) return std::nullopt;
   auto task = oldest ? kept_->pop_oldest() : kept_->pop();
   light_barrier();
   gave_way_ = 0;
-  if (!task) keeps_submitted_ = false;
+  if (!task) kept_->set_submitted_inside(false);
   // Looked at after the pop, so that a pause that is seen holds it back. One that this look just
   // misses came after the task was taken.
   if (task && core_.paused()) {
@@ -245,7 +278,7 @@ waiting_task worker::found(waiting_task task, bool more) {
   // which submitters see to, or if one is longer than it seemed, which a dozing worker sees to.
   if (!more) return task;
   light_barrier();  // between what was kept and the look, as in idle_workers
-  const bool open = (core_.control() & pool_core::closes) == 0;
+  const bool open = !conditions_.any_of(pool_conditions::closes);
   if (!(open && core_.tasks_are_short() && core_.idle().anybody_dozes())) core_.wake_for_work();
   return task;
 }
@@ -258,33 +291,38 @@ bool worker::keep(queued_task& task, unsigned lane, const admission& how) noexce
   if (size > 0 && kept_->lane() != lane) return false;
   // Beside other priorities it is the channel that knows whose turn it is, and who has aged.
   if ((core_.channel().ready_lanes() & ~(1U << lane)) != 0) return false;
-  if (core_.workers().has_surplus()) return false;  // it is to come to an end
-  if (capacity_revision_ != core_.capacity_revision()) {
+  constexpr std::uint32_t comes_to_an_end = pool_conditions::surplus | pool_conditions::closes;
+  if (conditions_.any_of(comes_to_an_end)) return false;
+  if (kept_->places_are_stale()) {
     if (size > 0) return false;
     give_places_back();
   }
-  if (size >= places_ && !reserve_places()) return false;
-  if ((core_.control() & pool_core::closes) != 0) return false;
+  if (size >= kept_->places() && !reserve_places()) return false;
   if (size == 0) kept_->set_lane(lane);
-  keeps_submitted_ = true;
-  count_accepted();  // pool_core I1
+  kept_->set_submitted_inside(true);
+  kept_->count_accepted();  // pool_core I1
   static_cast<void>(kept_->push(task, core_.stamp_kept()));
   light_barrier();
-  if ((core_.control() & (pool_core::cancels | pool_core::closes)) != 0) [[unlikely]] {
+  look_again(false);
+  return true;
+}
+
+void worker::look_again(bool of_half) noexcept {
+  constexpr std::uint32_t nobody_looks = pool_conditions::cancels | pool_conditions::closes;
+  if (!of_half && conditions_.any_of(nobody_looks)) [[unlikely]] {
     // Other workers may have ended meanwhile, and the cancel step may have been here: nobody but
     // this one may know of it.
     if (auto back = kept_->pop()) run(std::move(back->task), back->submitted);
-    return true;
+    return;
   }
   core_.wake_for_work();
-  return true;
 }
 
 // Places in the channel for what this worker keeps, so that both together stay within the capacity
 // (P7). Small channels have none to spare.
 bool worker::reserve_places() noexcept {
   constexpr std::size_t worth_it = 16;
-  if (places_ > 0) return false;
+  if (kept_->places() > 0) return false;
   const std::size_t wanted = std::min(own_tasks::capacity, share_of_places());
   if (wanted < worth_it) return false;
   try {
@@ -292,9 +330,9 @@ bool worker::reserve_places() noexcept {
   } catch (const std::bad_alloc&) {
     return false;
   }
-  capacity_revision_ = core_.capacity_revision();
-  places_ = core_.channel().reserve(wanted);
-  return kept_->size() < places_;
+  const std::uint64_t revision = conditions_.revision();
+  kept_->set_places(core_.channel().reserve(wanted), revision);
+  return kept_->size() < kept_->places();
 }
 
 // So that those of all workers, for batches and for what their tasks submit, are half of all.
@@ -304,18 +342,22 @@ std::size_t worker::share_of_places() const noexcept {
 
 void worker::give_places_back() noexcept {
   if (keeps_something()) return;  // held back by a pause
-  const std::size_t places = std::exchange(places_, 0) + std::exchange(held_, 0);
+  std::size_t places = std::exchange(held_, 0);
+  if (kept_ != nullptr) {
+    places += kept_->places();
+    kept_->set_places(0, kept_->revision());
+  }
   if (places > 0) core_.channel().give_back(places);
 }
 
-bool worker::fork(const task_kind& kind, completion& half) noexcept {
-  if (kept_ == nullptr || !keeps_own_) return false;
-  if (kept_->size() >= places_ && !reserve_places()) return false;
-  queued_task task{kind, std::bit_cast<std::uint64_t>(&half), 0};
+own_tasks* worker::fork(const task_kind& kind, completion& half) noexcept {
+  if (kept_ == nullptr || !keeps_own_) return nullptr;
+  if (kept_->size() >= kept_->places() && !reserve_places()) return nullptr;
+  queued_task task{{&kind, std::bit_cast<std::uint64_t>(&half), 0}};
   static_cast<void>(kept_->push(task, time_point{}));
-  keeps_submitted_ = true;
+  kept_->set_submitted_inside(true);
   core_.wake_for_work();
-  return true;
+  return kept_;
 }
 
 // What lies above it was submitted since, and is not waited for here.
@@ -373,8 +415,9 @@ bool worker::sleep(bool lazily) {
   // The last one that is awake looks in any case, and so does one where nobody dozes.
   // And where the pool is closed: then those who are awake end, and do not look for others.
   const bool looks = !lazily || asleep >= core_.workers().live() || !idle.anybody_dozes() ||
-                     (core_.control() & pool_core::closes) != 0;
-  if ((looks && core_.work_visible()) || (!keeps_something() && core_.workers().has_surplus())) {
+                     conditions_.any_of(pool_conditions::closes);
+  if ((looks && core_.work_visible()) ||
+      (!keeps_something() && conditions_.any_of(pool_conditions::surplus))) {
     if (!idle.leave(*this)) wake_up();
     return true;
   }

@@ -33,8 +33,12 @@ class worker final : public runner {
 
   [[nodiscard]] bool keep(queued_task& task, unsigned lane, const admission& how) noexcept override;
   [[nodiscard]] std::optional<waiting_task> take_kept(const void* owner) noexcept override;
-  [[nodiscard]] bool fork(const task_kind& kind, completion& half) noexcept override;
-  [[nodiscard]] bool take_back(const completion& half) noexcept override;
+  [[nodiscard]] own_tasks* fork(const task_kind& kind, completion& half) noexcept override;
+  [[nodiscard]] bool take_back(const completion& half) noexcept;
+
+  /// A task lies in what it keeps, and then something turned out to be out of the ordinary, or
+  /// somebody not to be at work. \param  of_half  it is half of a join().
+  void look_again(bool of_half) noexcept;
 
   std::thread thread;            // crew's alone
   atomic<bool> finished{false};  // main() is over but for its return
@@ -43,6 +47,8 @@ class worker final : public runner {
   bool dozes = false;
 
  private:
+  void run_kept() noexcept;
+  [[nodiscard]] bool may_run_on() const noexcept;
   [[nodiscard]] std::optional<waiting_task> next();
   [[nodiscard]] std::optional<waiting_task> take(bool& ended);
   [[nodiscard]] std::optional<waiting_task> take_next_kept(bool oldest) noexcept;
@@ -60,6 +66,7 @@ class worker final : public runner {
   }
   [[nodiscard]] bool others_are_at_it() const noexcept;
   [[nodiscard]] bool gives_way() noexcept;
+  [[nodiscard]] bool is_others_turn() noexcept;
   [[nodiscard]] bool others_have_a_claim() noexcept;
   [[nodiscard]] bool keep_back(waiting_task& task) noexcept;
   [[nodiscard]] waiting_task found(waiting_task task, bool more);
@@ -75,19 +82,16 @@ class worker final : public runner {
   own_tasks* kept_ = nullptr;   // null: keeps nothing
   const bool batches_;          // takes many short tasks at once
   const bool keeps_own_;        // what its tasks submit, too
-  std::size_t held_ = 0;    // places in the channel of what it took from there in its last batch
-  std::size_t places_ = 0;  // reserved in the channel, for what its tasks submit
-  bool keeps_submitted_ = false;  // some of what it keeps, its tasks have submitted
-  std::uint32_t turn_ = 0;
+  std::size_t held_ = 0;  // places in the channel of what it took from there in its last batch
+  std::uint32_t own_turns_left_ = 0;
   std::uint32_t gave_way_ = 0;  // so often to higher priorities, since it last ran what it keeps
   time_point gave_way_since_{};
   bool oldest_first_ = false;
   bool dozed_in_vain_ = false;
   std::uint32_t own_takes_ = 0;     // of pool_core::takes()
   std::uint32_t others_takes_ = 0;  // the rest, when this worker last went to sleep
-  std::uint32_t capacity_revision_ = 0;
-  bool is_surplus_ = false;     // short tasks come too slowly for two
-  std::size_t last_batch_ = 0;  // how many it took from the channel at once; 0 after a search
+  bool is_surplus_ = false;         // short tasks come too slowly for two
+  std::size_t last_batch_ = 0;      // how many it took from the channel at once; 0 after a search
 };
 
 }  // namespace millpool

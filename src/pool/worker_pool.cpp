@@ -50,6 +50,7 @@ pool_options checked(pool_options options) {
 }
 
 const task_class_options no_wishes;
+constinit const admission by_policy;
 const atomic<bool> never{false};
 
 }  // namespace
@@ -114,8 +115,13 @@ worker_pool::wishes worker_pool::asked_for(const task_options& options) const {
   return {lane, std::move(extras)};
 }
 
-std::expected<void, submit_errc> worker_pool::accept(queued_task&& task, unsigned lane,
-                                                     const admission& how) {
+std::expected<void, submit_errc> worker_pool::accept_somehow(task_words task, unsigned lane) {
+  queued_task its_owner{task};
+  return core_->accept(its_owner, lane, by_policy);
+}
+
+std::expected<void, submit_errc> worker_pool::accept_somehow(queued_task&& task, unsigned lane,
+                                                             const admission& how) {
   return core_->accept(task, lane, how);
 }
 
@@ -124,11 +130,8 @@ std::size_t worker_pool::accept_bulk(pool_core& core, std::vector<queued_task>& 
   return core.accept_bulk(tasks, lane);
 }
 
-runner* worker_pool::fork(const task_kind& kind, completion& half) {
+own_tasks* worker_pool::fork_somehow(const task_kind& kind, completion& half) {
   return core_->fork(kind, half);
-}
-bool worker_pool::take_back(runner& by, const completion& half) noexcept {
-  return by.take_back(half);
 }
 
 task_class worker_pool::add_class(task_class_options options) {

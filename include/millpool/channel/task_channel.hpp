@@ -288,12 +288,14 @@ template <class T>
 template <class T>
 queue_status task_channel<T>::try_push(T&& value, std::size_t lane, time_point came,
                                        std::size_t* waiting) {
-  if (const unique_lock lock{mutex_, std::try_to_lock};
-      lock.owns_lock() && lanes_.size() + reserved_ < short_way_ && lanes_.fits_in_ring(lane))
-      [[likely]] {
-    if (lanes_.emplace_in_ring(std::move(value), lane, came)) show();
-    if (waiting != nullptr) *waiting = lanes_.size();
-    return queue_status::success;
+  if (const unique_lock lock{mutex_, std::try_to_lock}; lock.owns_lock()) [[likely]] {
+    const bool has_room = lanes_.size() + reserved_ < short_way_;
+    if (has_room && lanes_.fits_in_ring(lane)) [[likely]] {
+      if (lanes_.emplace_in_ring(std::move(value), lane, came)) show();
+      if (waiting != nullptr) *waiting = lanes_.size();
+      return queue_status::success;
+    }
+    if (!has_room && short_way_ > 0) return queue_status::full;
   }
   return try_push(std::move(value), placement{lane, came}, waiting);
 }

@@ -99,9 +99,9 @@ class work_deque {
     bottom_.store(last, std::memory_order_release);
     light_barrier();  // I3
     // relaxed: below, the entry is the owner's own; else the compare-and-swap decides.
-    if (top_.load(std::memory_order_relaxed) >= last) [[unlikely]]
-      return pop_last(last, entry);
-    slot_of(last).read(entry);
+    if (top_.load(std::memory_order_relaxed) >= last && !take_last(last)) [[unlikely]]
+      return false;
+    slot_of(last).read(entry);  // only the owner writes there again
     return true;
   }
 
@@ -149,6 +149,13 @@ class work_deque {
     return bottom > top ? static_cast<std::size_t>(bottom - top) : 0;
   }
   [[nodiscard]] bool empty() const noexcept { return size() == 0; }
+
+  /// Owner only. Whether it has fewer than `count` entries; thieves may have taken more meanwhile.
+  [[nodiscard]] bool is_below(std::size_t count) const noexcept {
+    // relaxed, both: the owner's own store, and a count. Whose slot is free make_room() decides.
+    return bottom_.load(std::memory_order_relaxed) - top_.load(std::memory_order_relaxed) <
+           static_cast<number>(count);
+  }
 
   [[nodiscard]] std::size_t capacity() const noexcept { return mask_ + 1; }
 
@@ -208,12 +215,11 @@ class work_deque {
 
   // The entry `last` was the only one, if it is still there; bottom_ says that there is none. Owner
   // and thieves take it in the same way.
-  [[gnu::noinline]] bool pop_last(number last, T& entry) noexcept {
+  [[gnu::noinline]] bool take_last(number last) noexcept {
     number top = last;
     // seq_cst: as in steal(). relaxed on failure: a thief has it, and nothing is read.
     const bool ours = top_.compare_exchange_strong(top, last + 1, std::memory_order_seq_cst,
                                                    std::memory_order_relaxed);
-    if (ours) slot_of(last).read(entry);
     // release: E1, for the entries to come. The deque is empty, at top_ == bottom_.
     bottom_.store(last + 1, std::memory_order_release);
     return ours;

@@ -26,11 +26,14 @@ class forked_half final : public completion {
     static_cast<void>(published_.publish());
   }
 
-  /// Waits until who took it has done it. \return what it threw; task_stopped if it was not run.
-  [[nodiscard]] std::exception_ptr wait() noexcept {
-    published_.wait(owner(), steady(), no_deadline);
-    if (state_ == task_state::succeeded) return nullptr;
-    return error_ ? error_ : std::make_exception_ptr(task_stopped{state_});
+  /// Waits until who took it has done with it.
+  void wait() noexcept { published_.wait(owner(), steady(), no_deadline); }
+  /// The same. \throws what it threw; task_stopped if it was not run.
+  void await() {
+    wait();
+    if (state_ == task_state::succeeded) return;
+    if (error_) std::rethrow_exception(error_);
+    throw task_stopped{state_};
   }
 
   void run() { std::invoke(f_); }
@@ -52,6 +55,10 @@ inline constexpr task_kind half_of_a_join{
     [](std::uint64_t a, std::uint64_t) noexcept -> completion* { return forked_half<F>::at(a); },
     false, true};
 
+// Apart, for the size of join()'s frame, of which there are as many as it recurses deep.
+template <class A, class B>
+[[gnu::noinline]] void join_without_fork(worker_pool& pool, A& a, B& b);
+
 }  // namespace detail
 
 /// Calls a() and b(), and returns when both have returned. In a task of `pool`, b is left where an
@@ -69,29 +76,29 @@ inline constexpr task_kind half_of_a_join{
 /// Counts  b is one of the pool's tasks only if another worker took it.
 template <std::invocable A, std::invocable B>
 void join(worker_pool& pool, A&& a, B&& b) {
-  if (!pool.is_own_thread()) return pool.submit([&] { join(pool, a, b); }).get();
   using half_type = std::remove_reference_t<B>;
   detail::forked_half<half_type> half{b};
+  own_tasks* const by = pool.fork(detail::half_of_a_join<half_type>, half);
+  if (by == nullptr) return detail::join_without_fork(pool, a, b);
   // Not through `pool` again after a(), which may destroy it.
-  runner* const by = pool.fork(detail::half_of_a_join<half_type>, half);
-  if (by == nullptr) {
-    std::invoke(a);
-    std::invoke(b);
-    return;
-  }
-  std::exception_ptr error;
   try {
     std::invoke(a);
   } catch (...) {
-    error = std::current_exception();
+    if (!by->take_back(half)) half.wait();
+    throw;
   }
-  if (!worker_pool::take_back(*by, half)) {
-    const std::exception_ptr other = half.wait();
-    if (!error) error = other;
-  } else if (!error) {
-    return half.run();
+  if (by->take_back(half)) [[likely]] {
+    std::invoke(b);
+  } else {
+    half.await();
   }
-  if (error) std::rethrow_exception(error);
+}
+
+template <class A, class B>
+void detail::join_without_fork(worker_pool& pool, A& a, B& b) {
+  if (!pool.is_own_thread()) return pool.submit([&] { join(pool, a, b); }).get();
+  std::invoke(a);
+  std::invoke(b);
 }
 
 }  // namespace millpool

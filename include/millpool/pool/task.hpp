@@ -6,6 +6,7 @@
 #include "millpool/pool/task_options.hpp"
 #include "millpool/result/completion.hpp"
 
+#include <algorithm>
 #include <array>
 #include <bit>
 #include <concepts>
@@ -77,7 +78,8 @@ struct task_kind {
   bool is_forked_half;  ///< see join(): it counts as a task only once somebody else takes it
 };
 
-/// A task between its acceptance and its end: three words.
+/// A task, as three words that own nothing: for a container that keeps words, and for who looks at
+/// a task.
 ///
 ///   closure                                        a                    b
 ///   up to 16 bytes, trivially copyable, posted     its bytes            its bytes
@@ -86,48 +88,22 @@ struct task_kind {
 ///   with a result: in one block with the result    the block            the extras, or 0
 ///
 /// So a small task costs no allocation, and moving one is three words and no call.
-/// State                                           where it lies
-///   waiting --begin--> running --end--> ended     waiting: in a channel, or a worker's deque
-///                                                 running: on a worker's stack
-///   waiting ----------------end--> ended          cancelled, expired or discarded before its start
-/// Invariants
-///   I1  it ends exactly once (promise P1); whoever took it from where it waited sees to that.
-///   I2  the closure is destroyed before the completion is told (promise P2).
-class queued_task {
- public:
-  /// No task.
-  queued_task() noexcept = default;
-  queued_task(const task_kind& kind, std::uint64_t a, std::uint64_t b) noexcept
-      : kind_{&kind}, a_{a}, b_{b} {}
-  queued_task(queued_task&& other) noexcept
-      : kind_{std::exchange(other.kind_, nullptr)}, a_{other.a_}, b_{other.b_} {}
-  queued_task& operator=(queued_task&& other) noexcept {
-    queued_task{std::move(other)}.swap(*this);
-    return *this;
-  }
-  /// A task that was never accepted: its completion, if any, is not told.
-  ~queued_task() {
-    if (kind_ == nullptr) return;
-    completion* const told = target();
-    const task_extras_ptr gone{extras()};
-    kind_->drop(a_, b_);
-    if (told != nullptr) told->release_reference();
-  }
-
-  [[nodiscard]] explicit operator bool() const noexcept { return kind_ != nullptr; }
+struct task_words {
+  const task_kind* kind;
+  std::uint64_t a;
+  std::uint64_t b;
 
   [[nodiscard]] completion* target() const noexcept {
-    return kind_->target != nullptr ? kind_->target(a_, b_) : nullptr;
+    return kind->target != nullptr ? kind->target(a, b) : nullptr;
   }
   [[nodiscard]] task_extras* extras() const noexcept {
-    return kind_->has_extras ? std::bit_cast<task_extras*>(b_) : nullptr;
+    return kind->has_extras ? std::bit_cast<task_extras*>(b) : nullptr;
   }
   [[nodiscard]] class_record* of_class() const noexcept {
     const task_extras* const asked = extras();
     return asked != nullptr ? asked->of_class : nullptr;
   }
-
-  [[nodiscard]] bool is_forked_half() const noexcept { return kind_->is_forked_half; }
+  [[nodiscard]] bool is_forked_half() const noexcept { return kind->is_forked_half; }
 
   /// By what it is told to stop: what its submission named, or else its target. A copy, since a
   /// task that is abandoned may outlive both.
@@ -144,43 +120,67 @@ class queued_task {
     const completion* const told = target();
     return told != nullptr ? told->owner() : nullptr;
   }
+};
+
+/// A task between its acceptance and its end.
+///
+/// State                                           where it lies
+///   waiting --begin--> running --end--> ended     waiting: in a channel, or a worker's deque
+///                                                 running: on a worker's stack
+///   waiting ----------------end--> ended          cancelled, expired or discarded before its start
+/// Invariants
+///   I1  it ends exactly once (promise P1); whoever took it from where it waited sees to that.
+///   I2  the closure is destroyed before the completion is told (promise P2).
+class queued_task : private task_words {
+ public:
+  /// No task.
+  queued_task() noexcept : task_words{} {}
+  /// Takes over the task that these words are.
+  explicit queued_task(const task_words& words) noexcept : task_words{words} {}
+  queued_task(queued_task&& other) noexcept : task_words{other.release()} {}
+  queued_task& operator=(queued_task&& other) noexcept {
+    queued_task{std::move(other)}.swap(*this);
+    return *this;
+  }
+  /// A task that was never accepted: its completion, if any, is not told.
+  ~queued_task() {
+    if (kind == nullptr) return;
+    completion* const told = target();
+    const task_extras_ptr gone{extras()};
+    kind->drop(a, b);
+    if (told != nullptr) told->release_reference();
+  }
+
+  [[nodiscard]] explicit operator bool() const noexcept { return kind != nullptr; }
+
+  using task_words::extras;
+  using task_words::is_forked_half;
+  using task_words::of_class;
+  using task_words::owner;
+  using task_words::stop_token;
+  using task_words::target;
 
   /// Calls the closure, and destroys it. The completion is then the caller's to tell, and the
   /// extras are the caller's to give back: read both before. So for drop(), which does not call.
-  void run(task_context& context) && { std::exchange(kind_, nullptr)->run(a_, b_, context); }
-  void drop() && noexcept { std::exchange(kind_, nullptr)->drop(a_, b_); }
+  void run(task_context& context) && { std::exchange(kind, nullptr)->run(a, b, context); }
+  void drop() && noexcept { std::exchange(kind, nullptr)->drop(a, b); }
 
   /// Ends it without a call (I2).
   void end(task_state state) && noexcept {
     completion* const told = target();
     const task_extras_ptr gone{extras()};
-    std::exchange(kind_, nullptr)->drop(a_, b_);
+    std::move(*this).drop();
     if (told != nullptr) told->complete(state);
   }
 
-  /// The words, for a container that keeps words. Afterwards there is no task here.
-  struct words {
-    std::uint64_t kind;
-    std::uint64_t a;
-    std::uint64_t b;
-  };
-  [[nodiscard]] words release() noexcept {
-    return {std::bit_cast<std::uint64_t>(std::exchange(kind_, nullptr)), a_, b_};
-  }
-  [[nodiscard]] static queued_task adopt(const words& from) noexcept {
-    return {*std::bit_cast<const task_kind*>(from.kind), from.a, from.b};
-  }
+  [[nodiscard]] const task_words& words() const noexcept { return *this; }
+  /// Lets go of it: the words are the task. Afterwards there is none here.
+  task_words release() noexcept { return {std::exchange(kind, nullptr), a, b}; }
 
  private:
   void swap(queued_task& other) noexcept {
-    std::swap(kind_, other.kind_);
-    std::swap(a_, other.a_);
-    std::swap(b_, other.b_);
+    std::swap(static_cast<task_words&>(*this), static_cast<task_words&>(other));
   }
-
-  const task_kind* kind_ = nullptr;
-  std::uint64_t a_ = 0;
-  std::uint64_t b_ = 0;
 };
 
 namespace detail {
@@ -223,15 +223,35 @@ inline constexpr bool fits_words =
 /// A closure in a task's words.
 template <class F, std::size_t count>
 struct worded {
-  static std::array<std::uint64_t, count> words_of(const F& f) noexcept {
-    std::array<std::uint64_t, count> words{};
-    if constexpr (!std::is_empty_v<F>) std::memcpy(words.data(), std::addressof(f), sizeof(F));
-    return words;
+  /// Its word `i`. One by one, and a half as a half: so they stay in registers. An array would be
+  /// written in pieces and read back as a vector, which waits for the store buffer.
+  template <std::size_t i>
+  static std::uint64_t word_of(const F& f) noexcept {
+    constexpr std::size_t first = i * sizeof(std::uint64_t);
+    constexpr std::size_t size = std::is_empty_v<F> ? 0 : sizeof(F);
+    if constexpr (size <= first) {
+      return 0;
+    } else if constexpr (size - first == sizeof(std::uint32_t)) {
+      return read<std::uint32_t>(f, first);
+    } else {
+      std::uint64_t word = 0;
+      std::memcpy(&word, reinterpret_cast<const std::byte*>(std::addressof(f)) + first,
+                  std::min(size - first, sizeof word));
+      return word;
+    }
   }
   static void call(const std::array<std::uint64_t, count>& words, task_context& context) {
     alignas(F) std::byte bytes[sizeof(F)];
     if constexpr (!std::is_empty_v<F>) std::memcpy(bytes, words.data(), sizeof(F));
     static_cast<void>(call_task(*std::launder(reinterpret_cast<F*>(bytes)), context));
+  }
+
+ private:
+  template <class Word>
+  static Word read(const F& f, std::size_t first) noexcept {
+    Word word;
+    std::memcpy(&word, reinterpret_cast<const std::byte*>(std::addressof(f)) + first, sizeof word);
+    return word;
   }
 };
 
@@ -330,28 +350,34 @@ inline constexpr task_kind with_result{
 
 }  // namespace detail
 
+/// A posted task whose closure fits its words, and that has asked for nothing.
+template <class F>
+[[nodiscard]] task_words make_plain_task(const F& f) noexcept {
+  using in_words = detail::worded<F, 2>;
+  return {&detail::posted_in_words<F>, in_words::template word_of<0>(f),
+          in_words::template word_of<1>(f)};
+}
+
 /// A posted task. An lvalue is copied, an rvalue moved. \throws what that throws; std::bad_alloc.
 /// \param  target  where it reports, or null. It gets the reference.
 template <submittable F>
 queued_task make_task(F&& f, task_extras_ptr extras, completion_ref<completion> target = {}) {
   using held = std::decay_t<F>;
   if constexpr (detail::fits_words<held, 16>) {
-    if (!extras && !target) {
-      const auto words = detail::worded<held, 2>::words_of(f);
-      return {detail::posted_in_words<held>, words[0], words[1]};
-    }
+    if (!extras && !target) return queued_task{make_plain_task<held>(f)};
   }
   if constexpr (detail::fits_words<held, 8>) {
     if (!extras) {
-      return {detail::grouped_in_words<held>, detail::worded<held, 1>::words_of(f)[0],
-              std::bit_cast<std::uint64_t>(target.release())};
+      const std::uint64_t word = detail::worded<held, 1>::template word_of<0>(f);
+      return queued_task{
+          {&detail::grouped_in_words<held>, word, std::bit_cast<std::uint64_t>(target.release())}};
     }
   }
   auto* const box =
       detail::make_in_block<detail::boxed_task<held>>(std::forward<F>(f), target.get());
   static_cast<void>(target.release());
-  return {detail::in_a_box<held>, std::bit_cast<std::uint64_t>(box),
-          std::bit_cast<std::uint64_t>(extras.release())};
+  return queued_task{{&detail::in_a_box<held>, std::bit_cast<std::uint64_t>(box),
+                      std::bit_cast<std::uint64_t>(extras.release())}};
 }
 
 /// A task with a result, and the place where its result will lie: a Target made of `args`, which
@@ -362,8 +388,8 @@ std::pair<queued_task, Target*> make_task_with_result(F&& f, task_extras_ptr ext
   using held = std::decay_t<F>;
   auto* const made = detail::make_in_block<detail::task_with_result<Target, held>>(
       std::forward<F>(f), std::forward<Args>(args)...);
-  return {queued_task{detail::with_result<Target, held>, std::bit_cast<std::uint64_t>(made),
-                      std::bit_cast<std::uint64_t>(extras.release())},
+  return {queued_task{{&detail::with_result<Target, held>, std::bit_cast<std::uint64_t>(made),
+                       std::bit_cast<std::uint64_t>(extras.release())}},
           made};
 }
 

@@ -3,6 +3,7 @@
 
 #include "millpool/base/clock.hpp"
 #include "millpool/base/errors.hpp"
+#include "millpool/pool/own_tasks.hpp"
 #include "millpool/pool/pool_options.hpp"
 #include "millpool/pool/pool_stats.hpp"
 #include "millpool/pool/shutdown.hpp"
@@ -25,7 +26,6 @@
 namespace millpool {
 
 class pool_core;
-class runner;
 
 /// How long a submission may wait for room.
 struct admission {
@@ -86,7 +86,11 @@ class worker_pool {
   /// counted in stats() in any case.
   template <submittable F>
   std::expected<void, submit_errc> post(F&& f) {
-    return accept(make_task(std::forward<F>(f), {}), default_priority, {});
+    if constexpr (detail::fits_words<std::decay_t<F>, 16>) {
+      return accept(make_plain_task<std::decay_t<F>>(f), default_priority);
+    } else {
+      return accept(make_task(std::forward<F>(f), {}).release(), default_priority);
+    }
   }
   template <submittable F>
   std::expected<void, submit_errc> post(const task_options& options, F&& f) {
@@ -188,11 +192,16 @@ class worker_pool {
                   asked.lane, {});
   }
 
-  /// The two steps of join(). Leaves `half` where others can take it. \return null if it does not:
-  /// the calling thread runs no task of this pool, or keeps nothing.
-  [[nodiscard]] runner* fork(const task_kind& kind, completion& half);
-  /// Takes it back, if nobody has. The pool may be gone by then. \return whether it did.
-  [[nodiscard]] static bool take_back(runner& by, const completion& half) noexcept;
+  // ---- for join()
+
+  /// Leaves `half` where others can take it. \return whose take_back() is to follow, by this thread;
+  /// the pool may be gone by then. Null: the thread runs no task of this pool, or keeps nothing.
+  [[nodiscard]] own_tasks* fork(const task_kind& kind, completion& half) {
+    own_tasks* const here = own_tasks::of_this_thread(core_.get());
+    if (here != nullptr && here->fork(kind, half)) [[likely]]
+      return here;
+    return fork_somehow(kind, half);
+  }
 
   // ---- steering
 
@@ -265,7 +274,22 @@ class worker_pool {
   template <submittable F>
   std::expected<future<task_result<F>>, submit_errc> submit_with(const task_options& options,
                                                                  const admission& how, F&& f);
-  std::expected<void, submit_errc> accept(queued_task&& task, unsigned lane, const admission& how);
+  // Takes over the task that the words are. It waits as the policy says.
+  std::expected<void, submit_errc> accept(const task_words& task, unsigned lane) {
+    // The worker whose thread this is keeps the core alive, whatever becomes of this.
+    own_tasks* const here = own_tasks::of_this_thread(core_.get());
+    if (here != nullptr && here->keep(task, lane)) [[likely]]
+      return {};
+    return accept_somehow(task, lane);
+  }
+  std::expected<void, submit_errc> accept(queued_task&& task, unsigned lane, const admission& how) {
+    if (how.kind == admission::wait::by_policy) return accept(task.release(), lane);
+    return accept_somehow(std::move(task), lane, how);
+  }
+  std::expected<void, submit_errc> accept_somehow(task_words task, unsigned lane);
+  std::expected<void, submit_errc> accept_somehow(queued_task&& task, unsigned lane,
+                                                  const admission& how);
+  [[nodiscard]] own_tasks* fork_somehow(const task_kind& kind, completion& half);
   static std::size_t accept_bulk(pool_core& core, std::vector<queued_task>& tasks, unsigned lane);
 
   static constexpr std::size_t bulk_max = 1024;  // so that a long, lazy range needs no memory (P14)
