@@ -23,6 +23,12 @@ constexpr duration a_doze = std::chrono::milliseconds{1};
 constexpr std::size_t batch_of_one = 32;
 constexpr std::size_t largest_batch = 127;
 
+// How long a worker waits for a batch to come together, in looks that it does not take: from the
+// shortest, some 1.5 microseconds, in steps.
+constexpr int shortest_pace = 30;
+constexpr int longest_pace = 160;
+constexpr int pace_step = 8;
+
 // An own_tasks::entry that costs nothing to make room for: a time_point is always initialised.
 struct kept_entry {
   task_words task;
@@ -89,6 +95,32 @@ void worker::run_kept() noexcept {
   }
 }
 
+// A worker that is woken for a short task, finds no other, and sleeps, over and over, most likely
+// runs where its waker does: there it interrupts the one that would bring the next. Linux leaves
+// both on one processor as long as only one of them can run; in a virtual machine even where
+// another is idle.
+bool worker::stands_in_the_way() noexcept {
+  constexpr std::uint32_t over_and_over = 4;
+  constexpr std::size_t few = 64;
+  if (!core_.tasks_are_short() || taken_since_woken_ > few) {
+    woken_for_few_ = 0;
+    return false;
+  }
+  return ++woken_for_few_ > over_and_over;
+}
+
+// So it lets the other go on, and stays awake: they are then moved apart, or take turns at longer
+// intervals.
+template <class Seen>
+bool worker::yield_until(Seen seen) noexcept {
+  constexpr int turns = 4;
+  for (int i = 0; i < turns; ++i) {
+    if (seen()) return true;
+    std::this_thread::yield();
+  }
+  return seen();
+}
+
 // The next task, waiting for one; nothing when this worker is to end.
 std::optional<waiting_task> worker::next() {
   for (;;) {
@@ -114,7 +146,10 @@ std::optional<waiting_task> worker::next() {
     const auto something = [this] {
       return core_.channel().can_take() || core_.kept().any_visible();
     };
-    if (searching_ && !core_.paused() && spin_until(something)) continue;
+    if (searching_ && !core_.paused()) {
+      if (spin_until(something)) continue;
+      if (stands_in_the_way() && yield_until(something)) continue;
+    }
     if (!sleep(false)) return std::nullopt;
   }
 }
@@ -209,6 +244,7 @@ std::optional<waiting_task> worker::take_from_channel(bool& ended) {
     return std::nullopt;
   }
   last_batch_ = 1 + count;
+  taken_since_woken_ += last_batch_;
   is_surplus_ = more > 0 && last_batch_ < batch_of_one && taken->left == 0;
   if (count > 0) kept_->set_lane(static_cast<unsigned>(taken->when.lane));
   while (count > 0) {  // the last first: this worker runs them in their order
@@ -248,13 +284,21 @@ bool worker::keep_back(waiting_task& task) noexcept {
 }
 
 // A worker that takes every short task as soon as it comes takes the channel's cache lines from the
-// submitter each time. So it lets a batch come together, as a network card does.
+// submitter each time. So it lets a batch come together, as a network card does; for longer, the
+// farther it is from a full one.
 void worker::pace() noexcept {
-  constexpr std::size_t enough = 64;
-  constexpr int turns = 30;  // some 1.5 microseconds
-  if (last_batch_ == 0 || last_batch_ >= enough || !core_.tasks_are_short()) return;
+  constexpr std::size_t enough = 100;
+  constexpr std::size_t few = 8;
+  if (last_batch_ == 0 || !core_.tasks_are_short()) return;
   if (core_.capacity() < pool_core::worth_a_batch) return;
-  for (int i = 0; i < turns; ++i) {
+  if (last_batch_ >= enough) {
+    pace_ = std::max(pace_ - pace_step, 0);
+  } else if (last_batch_ >= few) {
+    pace_ = std::min(pace_ + pace_step, longest_pace);
+  } else {
+    pace_ = shortest_pace;  // they come too slowly to fill a batch
+  }
+  for (int i = 0; i < pace_; ++i) {
     cpu_relax();
     cpu_relax();
   }
@@ -404,6 +448,7 @@ void worker::stop_searching() noexcept {
 bool worker::sleep(bool lazily) {
   idle_workers& idle = core_.idle();
   give_places_back();
+  taken_since_woken_ = 0;
   // One that has looked in vain leaves it: so the looks end where nothing comes.
   const bool may_doze = others_are_at_it() && !std::exchange(dozed_in_vain_, false);
   others_takes_ = core_.takes() - own_takes_;

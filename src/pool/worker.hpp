@@ -50,6 +50,9 @@ class worker final : public runner {
   void run_kept() noexcept;
   [[nodiscard]] bool may_run_on() const noexcept;
   [[nodiscard]] std::optional<waiting_task> next();
+  [[nodiscard]] bool stands_in_the_way() noexcept;
+  template <class Seen>
+  [[nodiscard]] static bool yield_until(Seen seen) noexcept;
   [[nodiscard]] std::optional<waiting_task> take(bool& ended);
   [[nodiscard]] std::optional<waiting_task> take_next_kept(bool oldest) noexcept;
   [[nodiscard]] std::optional<waiting_task> take_from_channel(bool& ended);
@@ -92,6 +95,9 @@ class worker final : public runner {
   std::uint32_t others_takes_ = 0;  // the rest, when this worker last went to sleep
   bool is_surplus_ = false;         // short tasks come too slowly for two
   std::size_t last_batch_ = 0;      // how many it took from the channel at once; 0 after a search
+  std::size_t taken_since_woken_ = 0;  // from there, too
+  std::uint32_t woken_for_few_ = 0;    // so often in a row
+  int pace_ = 30;                      // see pace()
 };
 
 }  // namespace millpool
