@@ -1,6 +1,7 @@
 // Layer 2 · channel: the values of one priority that have no key, in a row.
 #pragma once
 
+#include "millpool/base/cache_line.hpp"
 #include "millpool/base/clock.hpp"
 
 #include <algorithm>
@@ -55,7 +56,7 @@ class lane_ring {
     next_ = after(to);
     ++size_;
     // The line that will be written some tasks later: at hand by then, where consumers have had it.
-    __builtin_prefetch(to + slots_ahead, 1);
+    prefetch_for_write(to + slots_ahead);
   }
 
   /// REQUIRES: !empty().
