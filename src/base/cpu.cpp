@@ -207,4 +207,6 @@ cpu_budget available_cpus(const std::string& root) {
   return {.affinity = count_affinity(), .quota = read_quota(root)};
 }
 
+int current_cpu() noexcept { return sched_getcpu(); }
+
 }  // namespace millpool

@@ -1,5 +1,6 @@
 #include "src/pool/idle.hpp"
 
+#include "millpool/base/cpu.hpp"
 #include "src/pool/worker.hpp"
 
 #include <utility>
@@ -12,6 +13,7 @@ idle_workers::entered idle_workers::enter(worker& self, bool searched, bool may_
   const lock_guard lock{mutex_};
   self.dozes = may_doze && dozers_.load(std::memory_order_relaxed) == 0;
   if (self.dozes) dozers_.fetch_add(1, std::memory_order_relaxed);
+  self.cpu = current_cpu();
   self.idle_below = std::exchange(top_, &self);
   const std::uint32_t before = state_.fetch_add(one_sleeper - (searched ? one_searcher : 0));
   return {sleepers(before) + 1, self.dozes};
@@ -40,10 +42,28 @@ bool idle_workers::start_search() noexcept {
   while (searchers(seen) == 0) {
     if (state_.compare_exchange_weak(seen, seen + one_searcher)) return true;
   }
-  return false;
+  const lock_guard lock{mutex_};
+  if (coming_ == nullptr) return false;
+  std::exchange(coming_, nullptr)->released = true;  // what counts it counts this one now
+  return true;
+}
+
+bool idle_workers::has_come(worker& self) noexcept {
+  const lock_guard lock{mutex_};
+  if (coming_ == &self) coming_ = nullptr;
+  return !std::exchange(self.released, false);
 }
 
 void idle_workers::stop_search() noexcept { state_.fetch_sub(one_searcher); }
+
+// With mutex_ held, and somebody on the stack.
+worker* idle_workers::pop_for(int cpu) noexcept {
+  constexpr int few = 4;
+  worker** at = &top_;
+  for (int i = 0; i < few && *at != nullptr && (*at)->cpu == cpu; ++i) at = &(*at)->idle_below;
+  if (*at == nullptr || (*at)->cpu == cpu) at = &top_;
+  return std::exchange(*at, (*at)->idle_below);
+}
 
 bool idle_workers::wake_one_of_some() noexcept {
   std::uint32_t seen = state_.load(std::memory_order_relaxed);
@@ -52,13 +72,15 @@ bool idle_workers::wake_one_of_some() noexcept {
   if (searchers(seen) > 0) return true;
   if (sleepers(seen) == 0) return false;
   worker* woken = nullptr;
+  const int here = current_cpu();
   {
     const lock_guard lock{mutex_};
     if (searchers(state_.load(std::memory_order_relaxed)) > 0) return true;
     if (top_ == nullptr) return false;
-    woken = std::exchange(top_, top_->idle_below);
+    woken = pop_for(here);
     // On its behalf, so that the next submitter knows of it before it runs.
     state_.fetch_add(one_searcher - one_sleeper);
+    coming_ = woken;
     popped(*woken);
   }
   // The worker cannot be gone: it leaves its thread only after it took this token (I2).

@@ -19,8 +19,12 @@ class worker;
 /// found more than it takes.
 ///
 /// State of a worker   busy --start_search--> searching --enter--> asleep --leave--> busy
-///                     busy --enter--> asleep --wake, by a waker--> searching
+///                     busy --enter--> asleep --wake, by a waker--> called --has_come--> searching
+///                     called --start_search, by another--> released --has_come--> busy
 ///                     searching --stop_search--> busy
+/// Called counts as searching: the next submitter leaves its task to who was woken before. But that
+/// one may not run for milliseconds, for want of a processor. So a worker that is awake, and has
+/// run out of work, takes its search over.
 /// The protocol by which no wake-up is lost (promise P6)
 ///   a submitter   1. makes the task visible   2. light_barrier()   3. reads state_
 ///   a worker      1. enter(): changes state_  2. heavy_barrier()   3. looks at all that is visible
@@ -37,7 +41,8 @@ class worker;
 /// Invariants
 ///   I1  a worker is on the stack <=> it has entered, and neither left nor been popped by a waker.
 ///   I2  a worker that was popped has a token in its parker, or is about to: it must take it, and
-///       is counted as searching.
+///       then call has_come(), which tells whether it is counted as searching.
+///   I3  coming_ was called by wake_one(), and is counted; it has neither come nor been released.
 /// Thread safety  every member may be called concurrently.
 class idle_workers {
  public:
@@ -56,6 +61,8 @@ class idle_workers {
   /// A busy worker has run out of work. \return whether it is the one that looks for a while before
   /// it sleeps.
   [[nodiscard]] bool start_search() noexcept;
+  /// A worker was woken, and has taken its token. \return whether it is counted as searching.
+  [[nodiscard]] bool has_come(worker& self) noexcept;
   /// A searching worker is about to take a task.
   void stop_search() noexcept;
 
@@ -72,7 +79,9 @@ class idle_workers {
   /// light_barrier() since.
   [[nodiscard]] const atomic<std::uint32_t>& state() const noexcept { return state_; }
 
-  /// Something is visible: wakes the worker that entered last, unless one searches.
+  /// Something is visible: wakes the worker that entered last, unless one searches. Of the last few,
+  /// rather one that did not run on the caller's processor: where that is not the caller's own, a
+  /// kernel may put it back there, also if another is idle.
   /// \return false if none sleeps and none searches.
   bool wake_one() noexcept {
     light_barrier();
@@ -84,6 +93,7 @@ class idle_workers {
  private:
   bool wake_one_of_some() noexcept;
   void popped(worker& woken) noexcept;
+  [[nodiscard]] worker* pop_for(int cpu) noexcept;
 
   static constexpr std::uint32_t one_sleeper = 1;
   static constexpr std::uint32_t one_searcher = 1U << 16U;
@@ -98,7 +108,8 @@ class idle_workers {
   alignas(cache_line_size) atomic<std::uint32_t> state_{0};
   atomic<std::uint32_t> dozers_{0};  // written under mutex_
   alignas(cache_line_size) mutex mutex_;
-  worker* top_ = nullptr;  // guarded by mutex_: linked by worker::idle_below
+  worker* top_ = nullptr;     // guarded by mutex_: linked by worker::idle_below
+  worker* coming_ = nullptr;  // guarded by mutex_: I3
 };
 
 }  // namespace millpool

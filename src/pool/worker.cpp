@@ -19,6 +19,10 @@ namespace {
 // sleeps.
 constexpr duration a_doze = std::chrono::milliseconds{1};
 
+// Who sleeps for less might as well have looked on: a task that comes every so often costs its
+// submitter more for the wake-up than the worker for the search.
+constexpr duration soon = std::chrono::microseconds{100};
+
 // So many short tasks at once are worth a worker of their own.
 constexpr std::size_t batch_of_one = 32;
 constexpr std::size_t largest_batch = 127;
@@ -95,6 +99,20 @@ void worker::run_kept() noexcept {
   }
 }
 
+// Looks for about as long as it costs to sleep and to be woken; and for longer, if the last time
+// that would have been worth it. But only one worker does so: others are rather in the way.
+template <class Seen>
+bool worker::search_until(Seen seen) noexcept {
+  constexpr int longer = 10;
+  if (spin_until(seen)) return true;
+  if (stands_in_the_way() && yield_until(seen)) return true;
+  if (!tasks_come_soon_ || core_.idle().asleep() + 1 < core_.workers().live()) return false;
+  for (int i = 0; i < longer; ++i) {
+    if (spin_until(seen)) return true;
+  }
+  return false;
+}
+
 // A worker that is woken for a short task, finds no other, and sleeps, over and over, most likely
 // runs where its waker does: there it interrupts the one that would bring the next. Linux leaves
 // both on one processor as long as only one of them can run; in a virtual machine even where
@@ -146,10 +164,7 @@ std::optional<waiting_task> worker::next() {
     const auto something = [this] {
       return core_.channel().can_take() || core_.kept().any_visible();
     };
-    if (searching_ && !core_.paused()) {
-      if (spin_until(something)) continue;
-      if (stands_in_the_way() && yield_until(something)) continue;
-    }
+    if (searching_ && !core_.paused() && search_until(something)) continue;
     if (!sleep(false)) return std::nullopt;
   }
 }
@@ -470,7 +485,7 @@ bool worker::sleep(bool lazily) {
   if (shortly) {
     // By the steady clock, whatever the pool's: it is not the user's time.
     if (bed.park_until(steady(), deadline_after(steady().now(), a_doze))) {
-      searching_ = true;
+      has_been_woken();
     } else if (!idle.leave(*this)) {
       wake_up();
     } else {
@@ -484,8 +499,11 @@ bool worker::sleep(bool lazily) {
   const time_point until = !keeps_something() && core_.workers().above_minimum()
                                ? deadline_after(time.now(), core_.options().keep_alive)
                                : no_deadline;
+  // By the steady clock, as above.
+  const time_point begun = steady().now();
   if (bed.park_until(time, until)) {
-    searching_ = true;  // by the waker
+    tasks_come_soon_ = steady().now() - begun < soon;
+    has_been_woken();
     return true;
   }
   if (!idle.leave(*this)) {
@@ -496,10 +514,12 @@ bool worker::sleep(bool lazily) {
   return !core_.workers().leave_if_idle(*this);
 }
 
-// A waker popped us: its token is ours to take, and it counts us as searching.
+// A waker popped us: its token is ours to take.
 void worker::wake_up() noexcept {
   bed.park();
-  searching_ = true;
+  has_been_woken();
 }
+
+void worker::has_been_woken() noexcept { searching_ = core_.idle().has_come(*this); }
 
 }  // namespace millpool

@@ -43,13 +43,17 @@ class worker final : public runner {
   std::thread thread;            // crew's alone
   atomic<bool> finished{false};  // main() is over but for its return
   parker bed;
-  worker* idle_below = nullptr;  // guarded by idle_workers' mutex, as is the next
+  worker* idle_below = nullptr;  // guarded by idle_workers' mutex, as are the next three
   bool dozes = false;
+  bool released = false;  // from the search that its waker counted it for
+  int cpu = -1;           // on which it went to sleep
 
  private:
   void run_kept() noexcept;
   [[nodiscard]] bool may_run_on() const noexcept;
   [[nodiscard]] std::optional<waiting_task> next();
+  template <class Seen>
+  [[nodiscard]] bool search_until(Seen seen) noexcept;
   [[nodiscard]] bool stands_in_the_way() noexcept;
   template <class Seen>
   [[nodiscard]] static bool yield_until(Seen seen) noexcept;
@@ -76,6 +80,7 @@ class worker final : public runner {
   void stop_searching() noexcept;
   [[nodiscard]] bool sleep(bool lazily);
   void wake_up() noexcept;
+  void has_been_woken() noexcept;
 
   std::size_t index_;
   std::string name_;
@@ -91,6 +96,7 @@ class worker final : public runner {
   time_point gave_way_since_{};
   bool oldest_first_ = false;
   bool dozed_in_vain_ = false;
+  bool tasks_come_soon_ = false;    // it was woken soon, the last time
   std::uint32_t own_takes_ = 0;     // of pool_core::takes()
   std::uint32_t others_takes_ = 0;  // the rest, when this worker last went to sleep
   bool is_surplus_ = false;         // short tasks come too slowly for two

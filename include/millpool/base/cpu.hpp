@@ -30,4 +30,7 @@ struct cpu_budget {
 /// \throws  std::bad_alloc.
 [[nodiscard]] cpu_budget available_cpus(const std::string& root = "/");
 
+/// The CPU that the calling thread runs on, or did a moment ago; -1 if that is not known. A hint.
+[[nodiscard]] int current_cpu() noexcept;
+
 }  // namespace millpool
