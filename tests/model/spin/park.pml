@@ -7,6 +7,8 @@
                  wakes another.
                  One that finds nothing looks once more, one at a time as a searcher, and then parks: it
                  enters the idle stack; heavy barrier; looks again; sleeps on its own token.
+                 One that was woken and does not run yet counts as the searcher, until another takes its
+                 search over.
 
    Claim: every task runs.
    Claim with MEET: as many tasks run at once as there are workers. Each task waits until all have
@@ -26,6 +28,7 @@
    mutant TOKEN_LEFT_BEHIND   who was popped does not wait for its token, which wakes its next sleep
    mutant WAKES_NOBODY        the submitter does not look at the sleepers
    mutant LOOKS_FIRST         the submitter looks before it publishes
+   mutant RELEASED_STILL_COUNTS  it ends a search that another has taken over
    shape  PRODUCERS=2 WORKERS=2 TASKS=1 MEET=1
    shape  PRODUCERS=1 WORKERS=3 TASKS=3 MEET=1
    shape  PRODUCERS=1 WORKERS=2 TASKS=2 MEET=1

@@ -9,7 +9,7 @@ command -v spin >/dev/null || { echo "skipped: spin is not installed (./dev setu
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 cd "$scratch"
-megabytes=900
+megabytes=1200
 failures=0
 
 # Leaves pan's report in `report`.
