@@ -545,7 +545,7 @@ void pool_core::pause() noexcept {
   if (ending_) return;
   conditions_.set(pool_conditions::pauses);
   heavy_barrier();  // who takes what is kept from here on sees it
-  // By their locks, so that no worker that looked at control() before takes a task after.
+  // By their locks, so that no worker that looked at the conditions before takes a task after.
   channel_.pause();
   put_off_.pause();
 }

@@ -80,7 +80,7 @@ class alignas(cache_line_size) pool_conditions {
 namespace detail {
 
 /// Of so many short tasks one is measured: reading the clock would cost more than they do.
-inline constexpr unsigned sampled_one_in = metrics_are_on ? 64 : 4096;
+inline constexpr unsigned sampled_one_in = metrics_are_on ? 128 : 4096;
 
 /// How many more submissions of the calling thread are not to be measured.
 extern constinit thread_local unsigned unmeasured_of_this_thread;

@@ -48,8 +48,8 @@ struct pool_stats {
   bool paused = false;
   std::uint64_t thread_failures = 0;  ///< threads that could not be started
   /// From submission to start, of the tasks that ran to their end. Of tasks shorter than a
-  /// microsecond one in sixteen is measured, and counts for sixteen; but all are where on_task_end
-  /// is set, or with full_policy::discard_oldest. Halves of a join() are not measured.
+  /// microsecond one in 128 is measured, and counts for 128; but all are where on_task_end is set,
+  /// or with full_policy::discard_oldest. Halves of a join() are not measured.
   histogram_snapshot wait;
   histogram_snapshot run;            ///< from start to end, of the same
   std::vector<class_stats> classes;  ///< in the order of add_class
