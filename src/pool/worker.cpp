@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <array>
 #include <bit>
+#include <expected>
 #include <new>
 #include <pthread.h>
 #include <utility>
@@ -243,35 +244,44 @@ bool worker::gives_way() noexcept {
 // With others, where tasks are so short that taking them one by one would cost more than they do.
 std::optional<waiting_task> worker::take_from_channel(bool& ended) {
   pace();
-  std::size_t none = 0;
   const bool keeps_nothing = kept_ != nullptr && kept_->empty();
-  std::size_t& held = keeps_nothing ? held_ : none;
   const std::size_t more = keeps_nothing ? batch_max() : 0;
-  std::array<kept_entry, largest_batch> batch;  // not initialised, on purpose
-  std::size_t count = 0;
-  auto taken =
-      core_.channel().try_take(more, held, [&](queued_task&& task, const arrival& when) noexcept {
-        batch[count++] = {task.release(), when.came.time_since_epoch().count()};
-      });
+  std::size_t none = 0;
+  last_batch_ = 1;
+  auto taken = more > 0 ? take_batch(more)
+                        : core_.channel().try_take(0, keeps_nothing ? held_ : none,
+                                                   [](queued_task&&, const arrival&) noexcept {});
   if (!taken) {
     last_batch_ = 0;
     ended = taken.error() == queue_status::closed;
     return std::nullopt;
   }
-  last_batch_ = 1 + count;
   taken_since_woken_ += last_batch_;
   is_surplus_ = more > 0 && last_batch_ < batch_of_one && taken->left == 0;
+  if (core_.tasks_are_short()) {
+    ++own_takes_;
+    core_.count_take();
+  }
+  return found({std::move(taken->value), taken->when.came}, taken->left > 0 || last_batch_ > 1);
+}
+
+// Apart, for the size of its frame: where tasks are long no stack is to need a page for it.
+[[gnu::noinline]] std::expected<task_channel<queued_task>::taken, queue_status> worker::take_batch(
+    std::size_t more) noexcept {
+  std::array<kept_entry, largest_batch> batch;  // not initialised, on purpose
+  std::size_t count = 0;
+  auto taken =
+      core_.channel().try_take(more, held_, [&](queued_task&& task, const arrival& when) noexcept {
+        batch[count++] = {task.release(), when.came.time_since_epoch().count()};
+      });
+  last_batch_ = 1 + count;
   if (count > 0) kept_->set_lane(static_cast<unsigned>(taken->when.lane));
   while (count > 0) {  // the last first: this worker runs them in their order
     --count;
     static_cast<void>(
         kept_->push({batch[count].task, time_point{duration{batch[count].submitted}}}));
   }
-  if (core_.tasks_are_short()) {
-    ++own_takes_;
-    core_.count_take();
-  }
-  return found({std::move(taken->value), taken->when.came}, taken->left > 0 || last_batch_ > 1);
+  return taken;
 }
 
 // How many more tasks than one to take at once. Their places in the channel stay taken until the

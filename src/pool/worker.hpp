@@ -1,6 +1,7 @@
 // Layer 3 · pool: a thread of the pool.
 #pragma once
 
+#include "millpool/channel/task_channel.hpp"
 #include "millpool/pool/task.hpp"
 #include "millpool/sync/parker.hpp"
 #include "src/pool/own_tasks.hpp"
@@ -8,6 +9,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <expected>
 #include <memory>
 #include <optional>
 #include <string>
@@ -60,6 +62,8 @@ class worker final : public runner {
   [[nodiscard]] std::optional<waiting_task> take(bool& ended);
   [[nodiscard]] std::optional<waiting_task> take_next_kept(bool oldest) noexcept;
   [[nodiscard]] std::optional<waiting_task> take_from_channel(bool& ended);
+  [[nodiscard]] std::expected<task_channel<queued_task>::taken, queue_status> take_batch(
+      std::size_t more) noexcept;
   [[nodiscard]] std::optional<waiting_task> take_kept_below(std::optional<waiting_task> newest,
                                                             const void* owner) noexcept;
   [[nodiscard]] std::optional<waiting_task> steal() noexcept;
