@@ -60,8 +60,12 @@ void idle_workers::stop_search() noexcept { state_.fetch_sub(one_searcher); }
 worker* idle_workers::pop_for(int cpu) noexcept {
   constexpr int few = 4;
   worker** at = &top_;
-  for (int i = 0; i < few && *at != nullptr && (*at)->cpu == cpu; ++i) at = &(*at)->idle_below;
-  if (*at == nullptr || (*at)->cpu == cpu) at = &top_;
+  int seen = 0;
+  while (seen < few && *at != nullptr && (*at)->cpu == cpu) {
+    at = &(*at)->idle_below;
+    ++seen;
+  }
+  if (seen == few || *at == nullptr) at = &top_;
   return std::exchange(*at, (*at)->idle_below);
 }
 

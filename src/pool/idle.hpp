@@ -14,9 +14,9 @@ namespace millpool {
 
 class worker;
 
-/// The workers that have nothing to do, last come first woken: the one whose caches are warmest. At
-/// most one is woken at a time, but by wake_all(): it searches, and wakes the next when it has
-/// found more than it takes.
+/// The workers that have nothing to do. The last to come is the first to be woken, since its caches
+/// are warmest, but for wake_one()'s choice of a processor. At most one is woken at a time, but by
+/// wake_all(): it searches, and wakes the next when it has found more than it takes.
 ///
 /// State of a worker   busy --start_search--> searching --enter--> asleep --leave--> busy
 ///                     busy --enter--> asleep --wake, by a waker--> called --has_come--> searching
@@ -79,9 +79,9 @@ class idle_workers {
   /// light_barrier() since.
   [[nodiscard]] const atomic<std::uint32_t>& state() const noexcept { return state_; }
 
-  /// Something is visible: wakes the worker that entered last, unless one searches. Of the last few,
-  /// rather one that did not run on the caller's processor: where that is not the caller's own, a
-  /// kernel may put it back there, also if another is idle.
+  /// Something is visible: wakes the worker that entered last, unless one searches. Of the last
+  /// few, rather one that did not run on the caller's processor: a kernel may wake it there again,
+  /// though another is idle.
   /// \return false if none sleeps and none searches.
   bool wake_one() noexcept {
     light_barrier();

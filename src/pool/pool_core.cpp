@@ -414,6 +414,7 @@ void pool_core::release_serial(std::uint64_t key) {
 }
 
 own_tasks* pool_core::fork(const task_kind& kind, completion& half) {
+  if (forked()) return nullptr;  // no worker is here to take it
   runner* const self = runner::of(*this);
   return self != nullptr ? self->fork(kind, half) : nullptr;
 }

@@ -260,8 +260,7 @@ class pool_core : public std::enable_shared_from_this<pool_core> {
   idle_workers idle_;
   crew crew_;
   mutex pause_mutex_;
-  bool ending_ =
-      false;  // guarded by pause_mutex_: drain() or cancel() has begun, no pause any more
+  bool ending_ = false;  // guarded by pause_mutex_: drain() or cancel() has begun, so no pause
 
   // What is counted by threads that are no runners.
   atomic<std::uint64_t> forked_halves_{0};  // accepted in order to be ended: see join()

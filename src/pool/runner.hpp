@@ -42,8 +42,8 @@ struct task_cells {
 ///         here, or when a worker submits to its own full pool. Each has a frame; they form a
 ///         stack.
 /// The protocol by which a task starts and ends without a lock
-///   this thread             1. pushes or pops the frame  2. light_barrier()  3. reads the conditions
-///   cancel(), abandon()     1. sets its bit in those     2. heavy_barrier()
+///   this thread             1. pushes or pops the frame  2. light_barrier()  3. reads conditions_
+///   cancel(), abandon()     1. sets its bit there        2. heavy_barrier()
 ///                           3. abandon() reads top_
 /// Invariants
 ///   I1  a task that runs has a frame here. It ends when its frame is popped by this thread, or
@@ -228,13 +228,16 @@ inline void runner::run_plain(const task_words& task) noexcept {
     task.kind->drop(task.a, task.b);
     return end_plain(here, task_state::cancelled, nullptr);
   }
+  task_state state = task_state::succeeded;
+  std::exception_ptr error;
   try {
     task.kind->run(task.a, task.b, plain_);  // P2: it destroys the closure
   } catch (...) {
-    std::exception_ptr error;
-    const task_state state = state_of_exception(error);
-    return end_plain(here, state, std::move(error));
+    state = state_of_exception(error);
   }
+  // Not in the handler: who is told is to find the exception nowhere but in `error`.
+  if (state != task_state::succeeded) [[unlikely]]
+    return end_plain(here, state, std::move(error));
   if (!pop(here)) [[unlikely]]
     return let_go(target);
   cells_.ended[static_cast<std::size_t>(task_state::succeeded)].add();

@@ -27,10 +27,10 @@ constexpr duration soon = std::chrono::microseconds{100};
 // So many short tasks at once are worth a worker of their own.
 constexpr std::size_t batch_of_one = 32;
 constexpr std::size_t largest_batch = 127;
+constexpr std::size_t nearly_full_batch = 100;
 
-// How long a worker waits for a batch to come together, in looks that it does not take: from the
-// shortest, some 1.5 microseconds, in steps.
-constexpr int shortest_pace = 30;
+// How long a worker waits for a batch to come together, in looks of some 50 ns that it does not
+// take.
 constexpr int longest_pace = 160;
 constexpr int pace_step = 8;
 
@@ -62,6 +62,7 @@ void worker::main(std::shared_ptr<pool_core> core) noexcept {
   const worker_info info{core->options().name, name_, index_};
   if (core->options().on_worker_start) core->options().on_worker_start(info);
   while (std::optional<waiting_task> next_one = next()) {
+    ++ran_since_woken_;
     run(std::move(next_one->task), next_one->submitted);
     run_kept();
   }
@@ -86,18 +87,20 @@ inline bool worker::may_run_on() const noexcept {
 // What it keeps, as long as nothing is out of the ordinary: the short way, past next() and run().
 void worker::run_kept() noexcept {
   if (kept_ == nullptr) return;
-  own_tasks::entry newest;  // not initialised, on purpose
+  own_tasks::entry newest{};
+  const std::uint32_t turns = own_turns_left_;
   while (may_run_on() && kept_->pop(newest)) {
     // After the pop, and the light_barrier() in it: as in take_next_kept().
     if (core_.paused()) [[unlikely]] {
       static_cast<void>(kept_->push(newest));
-      return;
+      break;
     }
     --own_turns_left_;
     gave_way_ = 0;
     is_surplus_ = false;
     run(newest.task, newest.submitted);
   }
+  ran_since_woken_ += turns - own_turns_left_;
 }
 
 // Looks for about as long as it costs to sleep and to be woken; and for longer, if the last time
@@ -121,7 +124,7 @@ bool worker::search_until(Seen seen) noexcept {
 bool worker::stands_in_the_way() noexcept {
   constexpr std::uint32_t over_and_over = 4;
   constexpr std::size_t few = 64;
-  if (!core_.tasks_are_short() || taken_since_woken_ > few) {
+  if (!core_.tasks_are_short() || ran_since_woken_ > few) {
     woken_for_few_ = 0;
     return false;
   }
@@ -256,7 +259,6 @@ std::optional<waiting_task> worker::take_from_channel(bool& ended) {
     ended = taken.error() == queue_status::closed;
     return std::nullopt;
   }
-  taken_since_woken_ += last_batch_;
   is_surplus_ = more > 0 && last_batch_ < batch_of_one && taken->left == 0;
   if (core_.tasks_are_short()) {
     ++own_takes_;
@@ -275,7 +277,10 @@ std::optional<waiting_task> worker::take_from_channel(bool& ended) {
         batch[count++] = {task.release(), when.came.time_since_epoch().count()};
       });
   last_batch_ = 1 + count;
-  if (count > 0) kept_->set_lane(static_cast<unsigned>(taken->when.lane));
+  if (count > 0) {
+    kept_->set_lane(static_cast<unsigned>(taken->when.lane));
+    kept_->set_submitted_inside(false);
+  }
   while (count > 0) {  // the last first: this worker runs them in their order
     --count;
     static_cast<void>(
@@ -312,16 +317,16 @@ bool worker::keep_back(waiting_task& task) noexcept {
 // submitter each time. So it lets a batch come together, as a network card does; for longer, the
 // farther it is from a full one.
 void worker::pace() noexcept {
-  constexpr std::size_t enough = 100;
   constexpr std::size_t few = 8;
   if (last_batch_ == 0 || !core_.tasks_are_short()) return;
   if (core_.capacity() < pool_core::worth_a_batch) return;
+  const std::size_t enough = std::min(nearly_full_batch, share_of_places());
   if (last_batch_ >= enough) {
     pace_ = std::max(pace_ - pace_step, 0);
   } else if (last_batch_ >= few) {
     pace_ = std::min(pace_ + pace_step, longest_pace);
   } else {
-    pace_ = shortest_pace;  // they come too slowly to fill a batch
+    pace_ = first_pace;  // they come too slowly to fill a batch
   }
   for (int i = 0; i < pace_; ++i) {
     cpu_relax();
@@ -362,11 +367,7 @@ bool worker::keep(queued_task& task, unsigned lane, const admission& how) noexce
   if ((core_.channel().ready_lanes() & ~(1U << lane)) != 0) return false;
   constexpr std::uint32_t comes_to_an_end = pool_conditions::surplus | pool_conditions::closes;
   if (conditions_.any_of(comes_to_an_end)) return false;
-  if (kept_->places_are_stale()) {
-    if (size > 0) return false;
-    give_places_back();
-  }
-  if (size >= kept_->places() && !reserve_places()) return false;
+  if (!has_place()) return false;
   if (size == 0) kept_->set_lane(lane);
   kept_->set_submitted_inside(true);
   kept_->count_accepted();  // pool_core I1
@@ -385,6 +386,15 @@ void worker::look_again(bool of_half) noexcept {
     return;
   }
   core_.wake_for_work();
+}
+
+// For one more of what its tasks submit.
+bool worker::has_place() noexcept {
+  if (kept_->places_are_stale()) {
+    if (!kept_->empty()) return false;
+    give_places_back();
+  }
+  return kept_->size() < kept_->places() || reserve_places();
 }
 
 // Places in the channel for what this worker keeps, so that both together stay within the capacity
@@ -413,15 +423,14 @@ void worker::give_places_back() noexcept {
   if (keeps_something()) return;  // held back by a pause
   std::size_t places = std::exchange(held_, 0);
   if (kept_ != nullptr) {
-    places += kept_->places();
-    kept_->set_places(0, kept_->revision());
+    places += kept_->drop_places();
   }
   if (places > 0) core_.channel().give_back(places);
 }
 
 own_tasks* worker::fork(const task_kind& kind, completion& half) noexcept {
   if (kept_ == nullptr || !keeps_own_) return nullptr;
-  if (kept_->size() >= kept_->places() && !reserve_places()) return nullptr;
+  if (!has_place()) return nullptr;
   queued_task task{{&kind, std::bit_cast<std::uint64_t>(&half), 0}};
   static_cast<void>(kept_->push(task, time_point{}));
   kept_->set_submitted_inside(true);
@@ -457,8 +466,9 @@ std::optional<waiting_task> worker::take_kept(const void* owner) noexcept {
     waiting_task& back = *others[--count];
     static_cast<void>(kept_->push(back.task, back.submitted));
   }
-  // Somebody may have looked just now, and gone to sleep.
-  core_.wake_for_work();
+  // Somebody may have looked just now, and gone to sleep; but not in a child of this process, where
+  // a task may go on that has forked it.
+  if (!core_.forked()) core_.wake_for_work();
   return newest;
 }
 
@@ -473,7 +483,7 @@ void worker::stop_searching() noexcept {
 bool worker::sleep(bool lazily) {
   idle_workers& idle = core_.idle();
   give_places_back();
-  taken_since_woken_ = 0;
+  ran_since_woken_ = 0;
   // One that has looked in vain leaves it: so the looks end where nothing comes.
   const bool may_doze = others_are_at_it() && !std::exchange(dozed_in_vain_, false);
   others_takes_ = core_.takes() - own_takes_;

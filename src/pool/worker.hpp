@@ -67,6 +67,7 @@ class worker final : public runner {
   [[nodiscard]] std::optional<waiting_task> take_kept_below(std::optional<waiting_task> newest,
                                                             const void* owner) noexcept;
   [[nodiscard]] std::optional<waiting_task> steal() noexcept;
+  [[nodiscard]] bool has_place() noexcept;
   [[nodiscard]] bool reserve_places() noexcept;
   void give_places_back() noexcept;
   void pace() noexcept;
@@ -100,14 +101,15 @@ class worker final : public runner {
   time_point gave_way_since_{};
   bool oldest_first_ = false;
   bool dozed_in_vain_ = false;
-  bool tasks_come_soon_ = false;    // it was woken soon, the last time
-  std::uint32_t own_takes_ = 0;     // of pool_core::takes()
-  std::uint32_t others_takes_ = 0;  // the rest, when this worker last went to sleep
-  bool is_surplus_ = false;         // short tasks come too slowly for two
-  std::size_t last_batch_ = 0;      // how many it took from the channel at once; 0 after a search
-  std::size_t taken_since_woken_ = 0;  // from there, too
-  std::uint32_t woken_for_few_ = 0;    // so often in a row
-  int pace_ = 30;                      // see pace()
+  bool tasks_come_soon_ = false;     // it was woken soon, the last time
+  std::uint32_t own_takes_ = 0;      // of pool_core::takes()
+  std::uint32_t others_takes_ = 0;   // the rest, when this worker last went to sleep
+  bool is_surplus_ = false;          // short tasks come too slowly for two
+  std::size_t last_batch_ = 0;       // how many it took from the channel at once; 0 after a search
+  std::size_t ran_since_woken_ = 0;  // tasks
+  std::uint32_t woken_for_few_ = 0;  // so often in a row
+  static constexpr int first_pace = 30;
+  int pace_ = first_pace;  // see pace()
 };
 
 }  // namespace millpool

@@ -89,7 +89,7 @@ worker_pool::~worker_pool() {
   }
 }
 
-worker_pool::wishes worker_pool::asked_for(const task_options& options) const {
+worker_pool::wishes worker_pool::asked_for_something(const task_options& options) const {
   class_record* const of_class = options.task_class.record_;
   const task_class_options& defaults = of_class != nullptr ? of_class->options : no_wishes;
   const unsigned lane = options.priority.value_or(defaults.priority);

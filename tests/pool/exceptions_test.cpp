@@ -54,6 +54,26 @@ TEST_P(P13_Exceptions, OfAPostedTaskReachTheHandlerWithTheNamesOfPoolAndClass) {
   EXPECT_EQ(pool.stats().tasks.failed, 2U);
 }
 
+// Who is told has the exception, and nobody else: neither its worker, which would keep it alive.
+TEST_P(P13_Exceptions, AreNotBeingHandledAnyMoreWhenTheHandlerIsTold) {
+  pool_options chosen = options();
+  std::atomic<int> told{0};
+  std::atomic<int> still_handled{0};
+  chosen.on_unhandled = [&](std::exception_ptr, const unhandled_info&) {
+    ++told;
+    if (std::current_exception() != nullptr) ++still_handled;
+  };
+  worker_pool pool{chosen};
+  const int tasks = test::scaled(200);
+  for (int i = 0; i < tasks; ++i) {
+    for (int j = 0; j < 100; ++j) pool.post([] {});  // so that few are measured
+    pool.post([] { throw std::runtime_error{"told"}; });
+  }
+  pool.wait_idle();
+  EXPECT_EQ(told, tasks);
+  EXPECT_EQ(still_handled, 0);
+}
+
 TEST_P(P13_Exceptions, OfAnyTypeLeaveEveryWorkerAlive) {
   pool_options chosen = options();
   chosen.on_unhandled = [](std::exception_ptr, const unhandled_info&) {};

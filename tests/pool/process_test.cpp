@@ -2,6 +2,7 @@
 // created is reported.
 #include "tests/support/process.hpp"
 
+#include "millpool/pool/join.hpp"
 #include "millpool/result/result_channel.hpp"
 #include "millpool/result/task_group.hpp"
 #include "tests/support/gate.hpp"
@@ -139,6 +140,26 @@ TEST_P(P15_Fork, LetsTheChildMakeAPoolOfItsOwn) {
               return own.submit([] { return 7; }).get();
             }),
             7);
+}
+
+// Nobody is there to take half of a join, and nobody is to be woken or started for it.
+TEST_P(P15_Fork, LetsATaskThatGoesOnInTheChildMakeBothCallsOfAJoin) {
+  pool_options chosen = options();
+  chosen.max_workers = GetParam().workers + 8;
+  worker_pool pool{chosen};
+  const auto in_the_child = [&] {
+    const auto self = std::this_thread::get_id();
+    int here = 0;
+    const auto call = [&] { here += std::this_thread::get_id() == self ? 1 : 0; };
+    join(pool, call, call);
+    return here == 2 && !pool.post([] {}) && test::thread_count() == 1 ? 0 : 1;
+  };
+  auto child = pool.submit([&] {
+    join(
+        pool, [] {}, [] {});  // so that the worker has places
+    return in_a_child(in_the_child);
+  });
+  EXPECT_EQ(child.get(), 0);
 }
 
 using P15_Signals = test::ShapedPoolTest;

@@ -15,6 +15,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <utility>
 
 namespace millpool {
 
@@ -26,8 +27,8 @@ class worker;
 /// written.
 ///
 /// Thread safety  every member may be called concurrently.
-/// Ordering       word() is relaxed. Who sets `cancels`, `abandons`, `awaited`, `surplus` or
-///                `may_grow` sees to it by a heavy_barrier() that it is seen. The others may be
+/// Ordering       word() is relaxed. Who sets `cancels`, `abandons` or `awaited`, or makes room for
+///                one more worker, sees to it by a heavy_barrier() that it is seen. All else may be
 ///                seen a moment late: what goes through the channel is decided by its lock.
 class alignas(cache_line_size) pool_conditions {
  public:
@@ -127,8 +128,8 @@ class own_tasks {
 
   // ---- the short way
 
-  /// Accepts `task` and keeps it where others can steal it. \return false: it is still the caller's,
-  /// and the long way is to decide. REQUIRES: its submission may wait as the policy says.
+  /// Accepts `task` and keeps it where others can steal it. \return false: it is still the
+  /// caller's, and the long way is to decide. REQUIRES: its submission may wait as the policy says.
   [[nodiscard]] bool keep(const task_words& task, unsigned lane) {
     unsigned& unmeasured = detail::unmeasured_of_this_thread;
     if (unmeasured == 0 || task.extras() != nullptr) return false;
@@ -153,9 +154,11 @@ class own_tasks {
 
   /// \return whether nobody else has taken it. What lies above it was submitted since, and stays.
   [[nodiscard]] bool take_back(const completion& half) noexcept {
-    entry newest;  // not initialised, on purpose
+    entry newest{};
     if (!deque_.pop(newest)) return false;
-    return newest.task.a == std::bit_cast<std::uint64_t>(&half) || take_back_below(newest, half);
+    const bool is_it =
+        newest.task.is_forked_half() && newest.task.a == std::bit_cast<std::uint64_t>(&half);
+    return is_it || take_back_below(newest, half);
   }
 
   // ---- the long way
@@ -209,12 +212,13 @@ class own_tasks {
 
   /// Places in the channel that are reserved for what is submitted here: so many it may hold.
   [[nodiscard]] std::size_t places() const noexcept { return places_; }
-  [[nodiscard]] std::uint64_t revision() const noexcept { return revision_; }
   /// \param  revision  pool_conditions::revision(), before they were reserved.
   void set_places(std::size_t places, std::uint64_t revision) noexcept {
     places_ = places;
     revision_ = revision;
   }
+  /// \return how many there were: the caller gives them back.
+  [[nodiscard]] std::size_t drop_places() noexcept { return std::exchange(places_, 0); }
   /// Whether the capacity that they are a share of has changed since.
   [[nodiscard]] bool places_are_stale() const noexcept {
     return conditions_.revision() != revision_;

@@ -173,7 +173,6 @@ class queued_task : private task_words {
     if (told != nullptr) told->complete(state);
   }
 
-  [[nodiscard]] const task_words& words() const noexcept { return *this; }
   /// Lets go of it: the words are the task. Afterwards there is none here.
   task_words release() noexcept { return {std::exchange(kind, nullptr), a, b}; }
 
@@ -231,12 +230,14 @@ struct worded {
     constexpr std::size_t size = std::is_empty_v<F> ? 0 : sizeof(F);
     if constexpr (size <= first) {
       return 0;
-    } else if constexpr (size - first == sizeof(std::uint32_t)) {
-      return read<std::uint32_t>(f, first);
+    } else if constexpr (size - first == sizeof(std::uint32_t) &&
+                         std::endian::native == std::endian::little) {
+      std::uint32_t half = 0;
+      std::memcpy(&half, bytes_of(f) + first, sizeof half);
+      return half;
     } else {
       std::uint64_t word = 0;
-      std::memcpy(&word, reinterpret_cast<const std::byte*>(std::addressof(f)) + first,
-                  std::min(size - first, sizeof word));
+      std::memcpy(&word, bytes_of(f) + first, std::min(size - first, sizeof word));
       return word;
     }
   }
@@ -247,11 +248,8 @@ struct worded {
   }
 
  private:
-  template <class Word>
-  static Word read(const F& f, std::size_t first) noexcept {
-    Word word;
-    std::memcpy(&word, reinterpret_cast<const std::byte*>(std::addressof(f)) + first, sizeof word);
-    return word;
+  static const std::byte* bytes_of(const F& f) noexcept {
+    return reinterpret_cast<const std::byte*>(std::addressof(f));
   }
 };
 

@@ -194,8 +194,8 @@ class worker_pool {
 
   // ---- for join()
 
-  /// Leaves `half` where others can take it. \return whose take_back() is to follow, by this thread;
-  /// the pool may be gone by then. Null: the thread runs no task of this pool, or keeps nothing.
+  /// Leaves `half` where others can take it. \return whose take_back() is to follow, by this
+  /// thread; the pool may be gone by then. Null: the thread runs no task of this pool, or keeps nothing.
   [[nodiscard]] own_tasks* fork(const task_kind& kind, completion& half) {
     own_tasks* const here = own_tasks::of_this_thread(core_.get());
     if (here != nullptr && here->fork(kind, half)) [[likely]]
@@ -269,7 +269,16 @@ class worker_pool {
     unsigned lane;
     task_extras_ptr extras;  ///< null: nothing but the lane
   };
-  [[nodiscard]] wishes asked_for(const task_options& options) const;
+  // What a compiler knows to be the default costs nothing.
+  [[nodiscard]] wishes asked_for(const task_options& options) const {
+    const bool something = options.priority || options.timeout || options.start_by ||
+                           options.deadline || options.serial_key || options.fair_key ||
+                           options.stop_token.stop_possible() || options.attempt != 1 ||
+                           options.task_class.record_ != nullptr;
+    if (!something) return {default_priority, nullptr};
+    return asked_for_something(options);
+  }
+  [[nodiscard]] wishes asked_for_something(const task_options& options) const;
 
   template <submittable F>
   std::expected<future<task_result<F>>, submit_errc> submit_with(const task_options& options,
