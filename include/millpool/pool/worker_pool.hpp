@@ -195,7 +195,8 @@ class worker_pool {
   // ---- for join()
 
   /// Leaves `half` where others can take it. \return whose take_back() is to follow, by this
-  /// thread; the pool may be gone by then. Null: the thread runs no task of this pool, or keeps nothing.
+  /// thread; the pool may be gone by then. Null: the thread runs no task of this pool, or keeps
+  /// nothing.
   [[nodiscard]] own_tasks* fork(const task_kind& kind, completion& half) {
     own_tasks* const here = own_tasks::of_this_thread(core_.get());
     if (here != nullptr && here->fork(kind, half)) [[likely]]
