@@ -70,7 +70,7 @@ bool pool_core::forked() const noexcept {
 
 time_point pool_core::measured_stamp() const noexcept {
   if (conditions_.any_of(measure_each)) return stamp::exact(options_.time->now());
-  detail::unmeasured_of_this_thread = detail::sampled_one_in - 1;
+  detail::unmeasured_of_this_thread = stamp::sampled_one_in - 1;
   return stamp::sampled(options_.time->now());
 }
 

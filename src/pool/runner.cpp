@@ -71,9 +71,7 @@ void runner::run_to_its_end(queued_task&& task, time_point submitted) noexcept {
   push(here);
   task_state state = task_state::succeeded;
   std::exception_ptr error;
-  const bool refuses = conditions_.any_of(pool_conditions::cancels);
-  const bool may_not_start = refuses || asked || stop.stop_requested();
-  const auto verdict = may_not_start ? verdict_on(asked.get(), stop, start) : std::nullopt;
+  const auto verdict = verdict_on(asked.get(), stop, start);
   if (verdict) {
     state = *verdict;
     std::move(task).drop();

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "millpool/base/clock.hpp"
-#include "millpool/pool/own_tasks.hpp"
+#include "millpool/telemetry/histogram.hpp"
 
 #include <cstdint>
 
@@ -18,6 +18,9 @@ namespace millpool {
 ///
 /// Resolution  4 ns.
 struct stamp {
+  /// Of so many short tasks one is measured: reading the clock would cost more than they do.
+  static constexpr unsigned sampled_one_in = metrics_are_on ? 128 : 4096;
+
   [[nodiscard]] static time_point coarse(time_point time) noexcept { return with(time, 0); }
   [[nodiscard]] static time_point exact(time_point time) noexcept { return with(time, 1); }
   [[nodiscard]] static time_point sampled(time_point time) noexcept { return with(time, 2); }
@@ -32,7 +35,7 @@ struct stamp {
       case 1:
         return 1;
       default:
-        return detail::sampled_one_in;
+        return sampled_one_in;
     }
   }
 

@@ -1,4 +1,5 @@
-// One worker's life. Next stop: runner.cpp, for what it does with a task.
+// One worker's life. Next stop: runner.cpp, for what it does with a task; and worker_sleep.cpp, for
+// when there is none.
 #include "src/pool/worker.hpp"
 
 #include "millpool/sync/asymmetric_barrier.hpp"
@@ -15,14 +16,6 @@
 
 namespace millpool {
 namespace {
-
-// For so long a task may wait behind one that is longer than those before it, while a worker
-// sleeps.
-constexpr duration a_doze = std::chrono::milliseconds{1};
-
-// Who sleeps for less might as well have looked on: a task that comes every so often costs its
-// submitter more for the wake-up than the worker for the search.
-constexpr duration soon = std::chrono::microseconds{100};
 
 // So many short tasks at once are worth a worker of their own.
 constexpr std::size_t batch_of_one = 32;
@@ -103,46 +96,6 @@ void worker::run_kept() noexcept {
   ran_since_woken_ += turns - own_turns_left_;
 }
 
-// Looks for about as long as it costs to sleep and to be woken; and for longer, if the last time
-// that would have been worth it. But only one worker does so: others are rather in the way.
-template <class Seen>
-bool worker::search_until(Seen seen) noexcept {
-  constexpr int longer = 10;
-  if (spin_until(seen)) return true;
-  if (stands_in_the_way() && yield_until(seen)) return true;
-  if (!tasks_come_soon_ || core_.idle().asleep() + 1 < core_.workers().live()) return false;
-  for (int i = 0; i < longer; ++i) {
-    if (spin_until(seen)) return true;
-  }
-  return false;
-}
-
-// A worker that is woken for a short task, finds no other, and sleeps, over and over, most likely
-// runs where its waker does: there it interrupts the one that would bring the next. Linux leaves
-// both on one processor as long as only one of them can run; in a virtual machine even where
-// another is idle.
-bool worker::stands_in_the_way() noexcept {
-  constexpr std::uint32_t over_and_over = 4;
-  constexpr std::size_t few = 64;
-  if (!core_.tasks_are_short() || ran_since_woken_ > few) {
-    woken_for_few_ = 0;
-    return false;
-  }
-  return ++woken_for_few_ > over_and_over;
-}
-
-// So it lets the other go on, and stays awake: they are then moved apart, or take turns at longer
-// intervals.
-template <class Seen>
-bool worker::yield_until(Seen seen) noexcept {
-  constexpr int turns = 4;
-  for (int i = 0; i < turns; ++i) {
-    if (seen()) return true;
-    std::this_thread::yield();
-  }
-  return seen();
-}
-
 // The next task, waiting for one; nothing when this worker is to end.
 std::optional<waiting_task> worker::next() {
   for (;;) {
@@ -165,10 +118,7 @@ std::optional<waiting_task> worker::next() {
     }
     last_batch_ = 0;
     if (!searching_ && !others_are_at_it()) searching_ = core_.idle().start_search();
-    const auto something = [this] {
-      return core_.channel().can_take() || core_.kept().any_visible();
-    };
-    if (searching_ && !core_.paused() && search_until(something)) continue;
+    if (searching_ && !core_.paused() && search()) continue;
     if (!sleep(false)) return std::nullopt;
   }
 }
@@ -471,75 +421,5 @@ std::optional<waiting_task> worker::take_kept(const void* owner) noexcept {
   if (!core_.forked()) core_.wake_for_work();
   return newest;
 }
-
-void worker::stop_searching() noexcept {
-  if (!std::exchange(searching_, false)) return;
-  core_.idle().stop_search();
-  has_searched_ = true;
-}
-
-// Returns whether to look for work again; false: idle for too long, and not needed.
-// \param  lazily  leave to another worker that is awake what comes just now.
-bool worker::sleep(bool lazily) {
-  idle_workers& idle = core_.idle();
-  give_places_back();
-  ran_since_woken_ = 0;
-  // One that has looked in vain leaves it: so the looks end where nothing comes.
-  const bool may_doze = others_are_at_it() && !std::exchange(dozed_in_vain_, false);
-  others_takes_ = core_.takes() - own_takes_;
-  const auto [asleep, shortly] = idle.enter(*this, std::exchange(searching_, false), may_doze);
-  heavy_barrier();  // idle.hpp: before the look
-  // Again: at the look in next(), what this worker has settled may not have been visible yet to
-  // another that ended the last task meanwhile. Now it is.
-  if (!keeps_something()) core_.settled_something();
-  // The last one that is awake looks in any case, and so does one where nobody dozes.
-  // And where the pool is closed: then those who are awake end, and do not look for others.
-  const bool looks = !lazily || asleep >= core_.workers().live() || !idle.anybody_dozes() ||
-                     conditions_.any_of(pool_conditions::closes);
-  if ((looks && core_.work_visible()) ||
-      (!keeps_something() && conditions_.any_of(pool_conditions::surplus))) {
-    if (!idle.leave(*this)) wake_up();
-    return true;
-  }
-  const clock& time = *core_.options().time;
-  if (shortly) {
-    // By the steady clock, whatever the pool's: it is not the user's time.
-    if (bed.park_until(steady(), deadline_after(steady().now(), a_doze))) {
-      has_been_woken();
-    } else if (!idle.leave(*this)) {
-      wake_up();
-    } else {
-      dozed_in_vain_ = true;
-      has_searched_ = true;  // what others kept meanwhile was left to it
-      heavy_barrier();
-    }
-    return true;
-  }
-  // Who keeps something, in a pause, could not leave: it need not look whether it has been idle.
-  const time_point until = !keeps_something() && core_.workers().above_minimum()
-                               ? deadline_after(time.now(), core_.options().keep_alive)
-                               : no_deadline;
-  // By the steady clock, as above.
-  const time_point begun = steady().now();
-  if (bed.park_until(time, until)) {
-    tasks_come_soon_ = steady().now() - begun < soon;
-    has_been_woken();
-    return true;
-  }
-  if (!idle.leave(*this)) {
-    wake_up();
-    return true;
-  }
-  if (keeps_something()) return true;  // held back by a pause
-  return !core_.workers().leave_if_idle(*this);
-}
-
-// A waker popped us: its token is ours to take.
-void worker::wake_up() noexcept {
-  bed.park();
-  has_been_woken();
-}
-
-void worker::has_been_woken() noexcept { searching_ = core_.idle().has_come(*this); }
 
 }  // namespace millpool

@@ -54,11 +54,10 @@ class worker final : public runner {
   void run_kept() noexcept;
   [[nodiscard]] bool may_run_on() const noexcept;
   [[nodiscard]] std::optional<waiting_task> next();
-  template <class Seen>
-  [[nodiscard]] bool search_until(Seen seen) noexcept;
+  [[nodiscard]] bool something_waits() noexcept;
+  [[nodiscard]] bool search() noexcept;
   [[nodiscard]] bool stands_in_the_way() noexcept;
-  template <class Seen>
-  [[nodiscard]] static bool yield_until(Seen seen) noexcept;
+  [[nodiscard]] bool yield_until_something_waits() noexcept;
   [[nodiscard]] std::optional<waiting_task> take(bool& ended);
   [[nodiscard]] std::optional<waiting_task> take_next_kept(bool oldest) noexcept;
   [[nodiscard]] std::optional<waiting_task> take_from_channel(bool& ended);

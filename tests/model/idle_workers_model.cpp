@@ -128,9 +128,9 @@ TEST(IdleWorkersModel, P6_NoWorkerSleepsWhileTheNextTaskWaits) {
 }
 
 TEST(IdleWorkersModel, P6_NoWorkerSleepsWhileATaskWaitsOnLateStores) {
-  explore::expect_holds<bulk_of_two<>>({.store_buffers = true});
-  explore::expect_holds<bulk_of_two<>>({.store_buffers = true, .fences = true});
-  explore::expect_holds<two_in_turn<>>({.store_buffers = true});
+  explore::expect_holds<bulk_of_two<>>(explore::late_stores);
+  explore::expect_holds<bulk_of_two<>>(explore::late_stores_and_fences);
+  explore::expect_holds<two_in_turn<>>(explore::late_stores);
 }
 
 TEST(IdleWorkersModel, CatchesAWorkerThatLooksBeforeItEnters) {
@@ -181,14 +181,14 @@ struct a_store_and_a_wake {
 
 TEST(IdleWorkersModel, P6_NoWorkerSleepsWhileAnotherKeepsATask) {
   explore::expect_holds<a_store_and_a_wake>();
-  explore::expect_holds<a_store_and_a_wake>({.store_buffers = true});
-  explore::expect_holds<a_store_and_a_wake>({.store_buffers = true, .fences = true});
+  explore::expect_holds<a_store_and_a_wake>(explore::late_stores);
+  explore::expect_holds<a_store_and_a_wake>(explore::late_stores_and_fences);
 }
 TEST(IdleWorkersModel, CatchesABarrierThatDoesNothing) {
   explore::expect_caught<a_store_and_a_wake>(fault::heavy_barrier_does_nothing,
-                                             {.store_buffers = true});
+                                             explore::late_stores);
   explore::expect_caught<a_store_and_a_wake>(fault::light_barrier_does_nothing,
-                                             {.store_buffers = true, .fences = true});
+                                             explore::late_stores_and_fences);
 }
 
 }  // namespace

@@ -11,10 +11,8 @@ namespace {
 
 using explore::check;
 using explore::fault;
-using explore::settings;
-
-const settings late{.store_buffers = true};
-const settings late_with_fences{.store_buffers = true, .fences = true};
+using explore::late_stores;
+using explore::late_stores_and_fences;
 
 // Two tasks end while one thread waits, and then gives up the group.
 struct two_leave {
@@ -119,20 +117,20 @@ struct a_worker_waits {
 };
 
 TEST(TaskGroupModel, AWorkerThatWaitsLearnsOfEveryTask) {
-  explore::expect_holds<a_worker_waits>(late);
-  explore::expect_holds<a_worker_waits>(late_with_fences);
+  explore::expect_holds<a_worker_waits>(late_stores);
+  explore::expect_holds<a_worker_waits>(late_stores_and_fences);
 }
 
 TEST(TaskGroupModel, CatchesAWakeThatWakesNobody) {
   explore::expect_caught<two_leave>(fault::futex_wakes_nobody);
-  explore::expect_caught<a_worker_waits>(fault::futex_wakes_nobody, late);
+  explore::expect_caught<a_worker_waits>(fault::futex_wakes_nobody, late_stores);
 }
 TEST(TaskGroupModel, CatchesAnRmwThatIsALoadAndAStore) {
   explore::expect_caught<two_leave>(fault::rmw_is_load_and_store);
 }
 TEST(TaskGroupModel, CatchesABarrierThatDoesNothing) {
-  explore::expect_caught<a_worker_waits>(fault::heavy_barrier_does_nothing, late);
-  explore::expect_caught<a_worker_waits>(fault::light_barrier_does_nothing, late_with_fences);
+  explore::expect_caught<a_worker_waits>(fault::heavy_barrier_does_nothing, late_stores);
+  explore::expect_caught<a_worker_waits>(fault::light_barrier_does_nothing, late_stores_and_fences);
 }
 
 }  // namespace

@@ -17,10 +17,8 @@ namespace {
 
 using explore::check;
 using explore::fault;
-using explore::settings;
-
-const settings late{.store_buffers = true};
-const settings late_with_fences{.store_buffers = true, .fences = true};
+using explore::late_stores;
+using explore::late_stores_and_fences;
 
 /// How often each entry came out. Entries are 1, 2, 3…, so that a slot never written is told.
 template <class Deque>
@@ -168,51 +166,52 @@ struct wide_entries {
 };
 
 TEST(WorkDequeModel, TheLastEntryIsTakenOnce) {
-  explore::expect_holds<one_entry<work_deque>>(late);
+  explore::expect_holds<one_entry<work_deque>>(late_stores);
 }
 TEST(WorkDequeModel, TwoThievesAndTheOwnerTakeEachEntryOnce) {
-  explore::expect_holds<two_in_two_out<work_deque>>(late);
+  explore::expect_holds<two_in_two_out<work_deque>>(late_stores);
 }
 TEST(WorkDequeModel, TwoThievesAndTheOwnerTakeEachEntryOnceWithoutMembarrier) {
-  explore::expect_holds<two_in_two_out<work_deque>>(late_with_fences);
+  explore::expect_holds<two_in_two_out<work_deque>>(late_stores_and_fences);
 }
 TEST(WorkDequeModel, OnePlaceIsUsedAgainOnlyWhenItIsFree) {
-  explore::expect_holds<one_place<work_deque>>(late);
-  explore::expect_holds<one_place<work_deque>>(late_with_fences);
+  explore::expect_holds<one_place<work_deque>>(late_stores);
+  explore::expect_holds<one_place<work_deque>>(late_stores_and_fences);
 }
 TEST(WorkDequeModel, TheEndsMeetInTheMiddle) {
-  explore::expect_holds<both_ends<work_deque>>(late);
-  explore::expect_holds<both_ends<work_deque>>(late_with_fences);
+  explore::expect_holds<both_ends<work_deque>>(late_stores);
+  explore::expect_holds<both_ends<work_deque>>(late_stores_and_fences);
 }
 TEST(WorkDequeModel, AnEntryOfManyWordsIsOfOnePiece) {
-  explore::expect_holds<wide_entries<work_deque>>(late);
+  explore::expect_holds<wide_entries<work_deque>>(late_stores);
 }
 
 TEST(WorkDequeModel, CatchesABarrierThatDoesNothing) {
-  explore::expect_caught<two_in_two_out<work_deque>>(fault::heavy_barrier_does_nothing, late);
+  explore::expect_caught<two_in_two_out<work_deque>>(fault::heavy_barrier_does_nothing,
+                                                     late_stores);
   // The owner's fence. That of a thief is needed only where loads may be swapped, unlike on x86.
   explore::expect_caught<two_in_two_out<work_deque>>(fault::light_barrier_does_nothing,
-                                                     late_with_fences);
+                                                     late_stores_and_fences);
 }
 TEST(WorkDequeModel, CatchesAnRmwThatIsALoadAndAStore) {
-  explore::expect_caught<two_in_two_out<work_deque>>(fault::rmw_is_load_and_store, late);
+  explore::expect_caught<two_in_two_out<work_deque>>(fault::rmw_is_load_and_store, late_stores);
 }
 TEST(WorkDequeModel, CatchesAPopThatTakesTheLastEntryWithoutACompareAndSwap) {
   using mutants::no_compare_and_swap_for_the_last::work_deque;
-  explore::expect_caught<two_in_two_out<work_deque>>(fault::none, late);
+  explore::expect_caught<two_in_two_out<work_deque>>(fault::none, late_stores);
 }
 TEST(WorkDequeModel, CatchesAThiefThatLooksAtBottomBeforeTheBarrierOnly) {
   using mutants::no_second_look_at_bottom::work_deque;
-  explore::expect_caught<both_ends<work_deque>>(fault::none, late);
+  explore::expect_caught<both_ends<work_deque>>(fault::none, late_stores);
 }
 TEST(WorkDequeModel, CatchesAPushThatWritesOverTheOldest) {
   using mutants::one_entry_too_many::work_deque;
-  explore::expect_caught<one_place<work_deque>>(fault::none, late);
+  explore::expect_caught<one_place<work_deque>>(fault::none, late_stores);
 }
 TEST(WorkDequeModel, CatchesAPushThatPublishesBeforeItWrites) {
   using mutants::published_before_written::work_deque;
-  explore::expect_caught<two_in_two_out<work_deque>>(fault::none, late);
-  explore::expect_caught<wide_entries<work_deque>>(fault::none, late);
+  explore::expect_caught<two_in_two_out<work_deque>>(fault::none, late_stores);
+  explore::expect_caught<wide_entries<work_deque>>(fault::none, late_stores);
 }
 
 }  // namespace

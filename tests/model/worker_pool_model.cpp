@@ -38,11 +38,24 @@ std::unique_ptr<worker_pool> explored_pool(std::size_t workers, std::size_t capa
                    .time = &time});
 }
 
-// Two submitters share a pool; when all has run it is closed, and every worker ends.
-template <std::size_t workers, std::size_t capacity>
-struct two_submitters {
+/// What most models here have: one thread, which makes the pool, and starts what else there is.
+struct with_pool {
   static constexpr unsigned threads = 1;
 
+  /// Ends the pool. \return its account.
+  ledger even_account() {
+    const ledger tasks = pool->shutdown().tasks;
+    check(tasks.inside() == 0, "P1: the account is even");
+    return tasks;
+  }
+
+  explore::virtual_clock time;
+  std::unique_ptr<worker_pool> pool;
+};
+
+// Two submitters share a pool; when all has run it is closed, and every worker ends.
+template <std::size_t workers, std::size_t capacity>
+struct two_submitters : with_pool {
   void thread(unsigned) {
     pool = explored_pool(workers, capacity, time);
     explore::start([this] {
@@ -56,13 +69,8 @@ struct two_submitters {
     pool->close();
     check(!pool->post([] {}).has_value(), "a closed pool refuses");
   }
-  void end() {
-    const shutdown_report report = pool->shutdown();
-    check(report.tasks.accepted == 2 && report.tasks.inside() == 0, "P1: the account is even");
-  }
+  void end() { check(even_account().accepted == 2, "P1: what was accepted is counted, once"); }
 
-  explore::virtual_clock time;
-  std::unique_ptr<worker_pool> pool;
   parker other_is_done;
   atomic<unsigned> ran{0};
 };
@@ -78,9 +86,7 @@ TEST(WorkerPoolModel, CatchesAWakeThatWakesNobody) {
 }
 
 // A task submits another to its own full pool of one worker, and waits for it.
-struct a_task_waits_for_a_task {
-  static constexpr unsigned threads = 1;
-
+struct a_task_waits_for_a_task : with_pool {
   void thread(unsigned) {
     pool = explored_pool(1, 1, time);
     auto outer = pool->submit([this] {
@@ -91,9 +97,6 @@ struct a_task_waits_for_a_task {
     pool->close();
   }
   void end() { check(pool->shutdown().tasks.accepted == 2, "P1: two tasks were accepted"); }
-
-  explore::virtual_clock time;
-  std::unique_ptr<worker_pool> pool;
 };
 
 TEST(WorkerPoolModel, P5_ATaskMayWaitForATaskOfItsOwnPool) {
@@ -101,9 +104,7 @@ TEST(WorkerPoolModel, P5_ATaskMayWaitForATaskOfItsOwnPool) {
 }
 
 // A pool is closed while somebody submits: what was accepted runs, what was not is refused.
-struct close_while_submitting {
-  static constexpr unsigned threads = 1;
-
+struct close_while_submitting : with_pool {
   void thread(unsigned) {
     pool = explored_pool(1, 1, time);
     explore::start([this] {
@@ -117,8 +118,6 @@ struct close_while_submitting {
     check(ran.load() == accepted, "P4: what was accepted runs, what was refused does not");
   }
 
-  explore::virtual_clock time;
-  std::unique_ptr<worker_pool> pool;
   std::uint64_t accepted = 0;
   atomic<std::uint64_t> ran{0};
 };
@@ -129,9 +128,7 @@ TEST(WorkerPoolModel, P4_WhatWasAcceptedBeforeTheCloseRuns) {
 
 // The cancel step comes at any moment: each task either has run or ends as cancelled, and none
 // starts after the step has returned.
-struct cancel_at_any_moment {
-  static constexpr unsigned threads = 1;
-
+struct cancel_at_any_moment : with_pool {
   void thread(unsigned) {
     pool = explored_pool(1, 2, time);
     for (int i = 0; i < 2; ++i) {
@@ -146,13 +143,11 @@ struct cancel_at_any_moment {
     over = true;
   }
   void end() {
-    const ledger tasks = pool->shutdown().tasks;
-    check(tasks.accepted == 2 && tasks.inside() == 0, "P1: the account is even");
+    const ledger tasks = even_account();
+    check(tasks.accepted == 2, "P1: what was accepted is counted, once");
     check(tasks.succeeded == ran.load(), "P1: what ran has succeeded");
   }
 
-  explore::virtual_clock time;
-  std::unique_ptr<worker_pool> pool;
   bool over = false;
   atomic<std::uint64_t> ran{0};
 };
@@ -162,9 +157,7 @@ TEST(WorkerPoolModel, P4_AfterTheCancelStepNoTaskStarts) {
 }
 
 // The cancel step comes while tasks start and while it gets too late for them to.
-struct cancel_against_start_against_timeout {
-  static constexpr unsigned threads = 1;
-
+struct cancel_against_start_against_timeout : with_pool {
   void thread(unsigned) {
     pool = explored_pool(1, 2, time);
     explore::start([this] {
@@ -182,16 +175,14 @@ struct cancel_against_start_against_timeout {
     over.store(true);
   }
   void end() {
-    const ledger tasks = pool->shutdown().tasks;
-    check(tasks.accepted == 2 && tasks.inside() == 0, "P1: the account is even");
+    const ledger tasks = even_account();
+    check(tasks.accepted == 2, "P1: what was accepted is counted, once");
     check(tasks.succeeded + tasks.cancelled + tasks.expired == 2,
           "each ended in one of three ways");
     check(tasks.succeeded == ran.load(), "P1: what ran has succeeded");
     check(late.load() || tasks.expired == 0, "what is not late does not expire");
   }
 
-  explore::virtual_clock time;
-  std::unique_ptr<worker_pool> pool;
   atomic<bool> late{false};
   atomic<bool> over{false};
   atomic<std::uint64_t> ran{0};
@@ -203,9 +194,7 @@ TEST(WorkerPoolModel, P1_ATaskStartsOrIsCancelledOrIsTooLate) {
 
 // The pool becomes smaller while somebody submits, and larger again: every task runs, and every
 // worker ends.
-struct resize_at_any_moment {
-  static constexpr unsigned threads = 1;
-
+struct resize_at_any_moment : with_pool {
   void thread(unsigned) {
     pool = explored_pool(2, 1, time);
     explore::start([this] {
@@ -221,10 +210,8 @@ struct resize_at_any_moment {
     check(ran.load() == 2, "P6: whoever ends, every task runs");
     pool->close();
   }
-  void end() { check(pool->shutdown().tasks.succeeded == 2, "P1: the account is even"); }
+  void end() { check(even_account().succeeded == 2, "P1: what was accepted has run"); }
 
-  explore::virtual_clock time;
-  std::unique_ptr<worker_pool> pool;
   parker submitted;
   atomic<unsigned> ran{0};
 };
@@ -238,9 +225,7 @@ TEST(WorkerPoolModel, CatchesAResizeInAPoolThatWakesNobody) {
 
 // Two tasks of one serial key and two workers: they run one after the other, and then every worker
 // ends.
-struct two_tasks_of_one_key {
-  static constexpr unsigned threads = 1;
-
+struct two_tasks_of_one_key : with_pool {
   void thread(unsigned) {
     pool = explored_pool(2, 2, time);
     for (unsigned i = 0; i < 2; ++i) {
@@ -254,10 +239,8 @@ struct two_tasks_of_one_key {
     }
     pool->close();
   }
-  void end() { check(pool->shutdown().tasks.succeeded == 2, "P1: the account is even"); }
+  void end() { check(even_account().succeeded == 2, "P1: what was accepted has run"); }
 
-  explore::virtual_clock time;
-  std::unique_ptr<worker_pool> pool;
   atomic<bool> inside{false};
   atomic<unsigned> ran{0};
 };
@@ -268,9 +251,7 @@ TEST(WorkerPoolModel, TasksOfOneKeyRunOneAtATimeAndTheLastWorkerEnds) {
 
 // A task pauses its pool: what it submits after that waits for the resume, whatever another worker
 // was about to do.
-struct a_task_pauses_its_pool {
-  static constexpr unsigned threads = 1;
-
+struct a_task_pauses_its_pool : with_pool {
   void thread(unsigned) {
     pool = explored_pool(2, 1, time);
     pool->submit([this] {
@@ -286,10 +267,8 @@ struct a_task_pauses_its_pool {
     pool->wait_idle();
     pool->close();
   }
-  void end() { check(pool->shutdown().tasks.succeeded == 2, "P1: the account is even"); }
+  void end() { check(even_account().succeeded == 2, "P1: what was accepted has run"); }
 
-  explore::virtual_clock time;
-  std::unique_ptr<worker_pool> pool;
   bool paused = true;
 };
 
@@ -313,9 +292,7 @@ void expect_holds_on_late_stores() {
 }
 
 // A task submits two others, and goes on until both have run.
-struct a_task_submits_two {
-  static constexpr unsigned threads = 1;
-
+struct a_task_submits_two : with_pool {
   void thread(unsigned) {
     pool = explored_pool(2, roomy, time, 0);
     pool->post([this] {
@@ -332,13 +309,8 @@ struct a_task_submits_two {
     check(ran.load() == 2, "P6: what a busy worker keeps is run by another");
     pool->close();
   }
-  void end() {
-    const ledger tasks = pool->shutdown().tasks;
-    check(tasks.succeeded == 3 && tasks.inside() == 0, "P1: the account is even");
-  }
+  void end() { check(even_account().succeeded == 3, "P1: what was accepted has run"); }
 
-  explore::virtual_clock time;
-  std::unique_ptr<worker_pool> pool;
   parker both_ran;
   atomic<unsigned> ran{0};
 };
@@ -364,9 +336,7 @@ TEST(WorkerPoolModel, CatchesABarrierThatDoesNothing) {
 // A worker looks for its group's task below one that is no business of the group's, puts that one
 // back, and runs the group's, which waits for it. Another, which looked in between and found
 // nothing, must hear of it: only it can run it.
-struct a_group_waits_for_what_lies_below {
-  static constexpr unsigned threads = 1;
-
+struct a_group_waits_for_what_lies_below : with_pool {
   void thread(unsigned) {
     pool = explored_pool(2, roomy, time, 0);
     pool->post([this] {
@@ -384,13 +354,8 @@ struct a_group_waits_for_what_lies_below {
     pool->wait_idle();
     pool->close();
   }
-  void end() {
-    const ledger tasks = pool->shutdown().tasks;
-    check(tasks.succeeded == 3 && tasks.inside() == 0, "P1: the account is even");
-  }
+  void end() { check(even_account().succeeded == 3, "P1: what was accepted has run"); }
 
-  explore::virtual_clock time;
-  std::unique_ptr<worker_pool> pool;
   parker other_ran;
 };
 
@@ -403,9 +368,7 @@ TEST(WorkerPoolModel, P6_WhatIsPutBackIsRunByAnotherOnLateStores) {
 
 // Both halves run once, on whichever of two workers.
 template <bool a_waits_for_b>
-struct a_join {
-  static constexpr unsigned threads = 1;
-
+struct a_join : with_pool {
   void thread(unsigned) {
     pool = explored_pool(2, roomy, time, 0);
     pool->post([this] {
@@ -425,12 +388,10 @@ struct a_join {
     pool->close();
   }
   void end() {
-    const ledger tasks = pool->shutdown().tasks;
-    check(tasks.succeeded == tasks.accepted && tasks.inside() == 0, "P1: the account is even");
+    const ledger tasks = even_account();
+    check(tasks.succeeded == tasks.accepted, "P1: what was accepted has run");
   }
 
-  explore::virtual_clock time;
-  std::unique_ptr<worker_pool> pool;
   parker b_ran;
   atomic<unsigned> a{0};
   atomic<unsigned> b{0};
@@ -447,9 +408,7 @@ TEST(WorkerPoolModel, AJoinsHalfIsRunByAnotherWorkerWhileTheFirstIsBusy) {
 
 // The cancel step comes at any moment: what is kept has run or ends as cancelled, a half has run or
 // is told to be stopped, and nothing starts after the step has returned.
-struct cancel_of_what_is_kept {
-  static constexpr unsigned threads = 1;
-
+struct cancel_of_what_is_kept : with_pool {
   void thread(unsigned) {
     pool = explored_pool(2, roomy, time, 0);
     pool->post([this] {
@@ -466,14 +425,11 @@ struct cancel_of_what_is_kept {
     over = true;
   }
   void end() {
-    const ledger tasks = pool->shutdown().tasks;
-    check(tasks.inside() == 0, "P1: the account is even");
+    const ledger tasks = even_account();
     check(tasks.accepted == accepted.load() + 1, "P1: what was accepted is counted, once");
     check(tasks.succeeded + tasks.cancelled == tasks.accepted, "each has run or is cancelled");
   }
 
-  explore::virtual_clock time;
-  std::unique_ptr<worker_pool> pool;
   bool over = false;
   atomic<std::uint64_t> accepted{0};
   atomic<std::uint64_t> ran{0};
@@ -484,9 +440,7 @@ TEST(WorkerPoolModel, P4_TheCancelStepLeavesNothingThatIsKept) {
   expect_holds_on_late_stores<cancel_of_what_is_kept>();
 }
 
-struct cancel_of_a_join {
-  static constexpr unsigned threads = 1;
-
+struct cancel_of_a_join : with_pool {
   void thread(unsigned) {
     pool = explored_pool(2, roomy, time, 0);
     pool->post([this] {
@@ -501,10 +455,8 @@ struct cancel_of_a_join {
     });
     check(pool->cancel(), "without a limit, cancel() waits until nothing runs");
   }
-  void end() { check(pool->shutdown().tasks.inside() == 0, "P1: the account is even"); }
+  void end() { (void)even_account(); }
 
-  explore::virtual_clock time;
-  std::unique_ptr<worker_pool> pool;
   atomic<int> b{0};
 };
 
@@ -514,9 +466,7 @@ TEST(WorkerPoolModel, P4_TheCancelStepLosesNoHalfOfAJoin) {
 }
 
 // The pool is closed while a task submits: what it keeps still runs.
-struct close_while_a_task_submits {
-  static constexpr unsigned threads = 1;
-
+struct close_while_a_task_submits : with_pool {
   void thread(unsigned) {
     pool = explored_pool(2, roomy, time, 0);
     pool->post([this] {
@@ -532,8 +482,6 @@ struct close_while_a_task_submits {
     check(ran.load() == accepted.load(), "P4: what was accepted runs, what was refused does not");
   }
 
-  explore::virtual_clock time;
-  std::unique_ptr<worker_pool> pool;
   atomic<std::uint64_t> accepted{0};
   atomic<std::uint64_t> ran{0};
 };

@@ -9,7 +9,6 @@
 #include "millpool/pool/task.hpp"
 #include "millpool/sync/asymmetric_barrier.hpp"
 #include "millpool/telemetry/counter.hpp"
-#include "millpool/telemetry/histogram.hpp"
 
 #include <bit>
 #include <cstddef>
@@ -80,9 +79,6 @@ class alignas(cache_line_size) pool_conditions {
 
 namespace detail {
 
-/// Of so many short tasks one is measured: reading the clock would cost more than they do.
-inline constexpr unsigned sampled_one_in = metrics_are_on ? 128 : 4096;
-
 /// How many more submissions of the calling thread are not to be measured.
 extern constinit thread_local unsigned unmeasured_of_this_thread;
 
@@ -138,7 +134,7 @@ class own_tasks {
     if (!has_place(pool_conditions::awaited)) return false;
     --unmeasured;
     count_accepted();  // pool_core I1
-    push_visibly({task, time_point{}}, false);
+    push_visibly(task);
     return true;
   }
 
@@ -148,7 +144,7 @@ class own_tasks {
     constexpr std::uint32_t no_matter = pool_conditions::awaited | pool_conditions::long_tasks |
                                         pool_conditions::exact_times | pool_conditions::asks_first;
     if (!has_place(no_matter)) return false;
-    push_visibly({{&kind, std::bit_cast<std::uint64_t>(&half), 0}, time_point{}}, true);
+    push_visibly({&kind, std::bit_cast<std::uint64_t>(&half), 0});
     return true;
   }
 
@@ -243,16 +239,16 @@ class own_tasks {
     return conditions_.none_but(no_matter, revision_) && deque_.is_below(places_);
   }
 
-  void push_visibly(const entry& task, bool is_half) {
+  void push_visibly(const task_words& task) {
     submitted_inside_ = true;
-    static_cast<void>(deque_.push(task));
+    static_cast<void>(deque_.push({task, time_point{}}));
     light_barrier();  // idle_workers; pool_core I2
     constexpr std::uint32_t to_be_told =
         pool_conditions::cancels | pool_conditions::closes | pool_conditions::may_grow;
     // relaxed: the barrier orders it.
     const bool all_at_work = idle_.load(std::memory_order_relaxed) == 0;
     if (!all_at_work || conditions_.any_of(to_be_told)) [[unlikely]]
-      tell_pool(is_half);
+      tell_pool(task.is_forked_half());
   }
   void tell_pool(bool of_half);
   [[nodiscard]] bool take_back_below(const entry& newest, const completion& half) noexcept;

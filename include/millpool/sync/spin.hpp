@@ -18,22 +18,18 @@ namespace detail {
 inline const int spin_looks = std::thread::hardware_concurrency() > 1 ? 100 : 0;
 }
 
-/// Looks until `seen()` or until some five microseconds have passed: about what it costs to sleep
-/// and to be woken. On a machine with one processor, where nothing can happen meanwhile, and under
-/// the explorer, which needs every look to count, it looks once.
+/// Looks until `seen()` or until some five microseconds have passed, or `as_long` times as many:
+/// about what it costs to sleep and to be woken. On a machine with one processor, where nothing can
+/// happen meanwhile, it looks once. (So it does under the explorer, which has a header of its own.)
 /// \return seen(), read last.
 template <class Seen>
-bool spin_until(Seen seen) noexcept {
-#if defined(MILLPOOL_EXPLORE)
-  return seen();
-#else
-  for (int i = 0; i < detail::spin_looks; ++i) {
+bool spin_until(Seen seen, int as_long = 1) noexcept {
+  for (int i = 0; i < detail::spin_looks * as_long; ++i) {
     if (seen()) return true;
     cpu_relax();
     cpu_relax();
   }
   return seen();
-#endif
 }
 
 }  // namespace millpool
