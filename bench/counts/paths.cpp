@@ -19,8 +19,8 @@ namespace {
 using millpool::worker_pool;
 
 constexpr std::uint64_t stream_tasks = 4096;
-constexpr unsigned tree_depth = 6;
-constexpr unsigned fib_n = 18;
+constexpr unsigned tree_depth = 7;
+constexpr unsigned fib_n = 22;
 
 constexpr auto nothing = [] {};
 constexpr auto one = [] { return 1; };

@@ -34,6 +34,10 @@ struct settings {
   std::uint64_t seed = 1;
 };
 
+/// The same on memory whose stores are late, with either pair of barriers.
+inline const settings late_stores{.store_buffers = true};
+inline const settings late_stores_and_fences{.store_buffers = true, .fences = true};
+
 struct outcome {
   std::size_t schedules = 0;         ///< how many were run
   std::size_t bound = 0;             ///< every schedule with fewer pre-emptions than this was run

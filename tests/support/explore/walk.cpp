@@ -1,4 +1,5 @@
 // Which schedules are run, and in which order.
+#include "millpool/base/assert.hpp"
 #include "tests/support/explore/explore.hpp"
 
 #include <algorithm>
@@ -79,6 +80,8 @@ class systematic final : public decider {
   std::size_t decide(std::span<const option> options) override {
     const std::size_t at = trace_->size();
     if (at < begun_.size()) {
+      MILLPOOL_ASSERT(begun_[at] < options.size(),
+                      "a run that begins as another did goes on as that did: no real clock in it");
       trace_->push_back(begun_[at]);
       return begun_[at];
     }

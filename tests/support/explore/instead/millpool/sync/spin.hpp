@@ -7,7 +7,7 @@ namespace millpool {
 inline void cpu_relax() noexcept {}
 
 template <class Seen>
-bool spin_until(Seen seen) noexcept {
+bool spin_until(Seen seen, int = 1) noexcept {
   return seen();
 }
 
