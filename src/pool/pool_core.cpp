@@ -276,15 +276,16 @@ void pool_core::wake_for_work() {
 }
 
 bool pool_core::wake_an_idle_one(std::size_t waiting) noexcept {
+  // A submitter that reads "paused" skips the wake. resume() clears it and then wakes everybody,
+  // and who wakes passes a heavy_barrier() before it sleeps again: so it sees what we have put.
+  if (paused()) return true;
   constexpr std::size_t a_pile = 256;
   if (waiting < std::min(a_pile, capacity() / 2) && tasks_are_short()) {
     // Another worker for short tasks costs more than it brings, as long as one is at them and
     // another looks now and then: see worker::found().
     if (idle_.anybody_dozes() && idle_.asleep() < crew_.live()) return true;
   }
-  // A submitter that reads "paused" skips the wake. resume() clears it and then wakes everybody,
-  // and who wakes passes a heavy_barrier() before it sleeps again: so it sees what we have put.
-  return paused() || idle_.wake_one() || !is(pool_conditions::may_grow);
+  return idle_.wake_one() || !is(pool_conditions::may_grow);
 }
 
 void pool_core::grow() {
