@@ -2,6 +2,7 @@
 // interleavings: tests/model/task_channel_model.cpp.
 #include "millpool/channel/task_channel.hpp"
 
+#include "millpool/base/clock.hpp"
 #include "millpool/base/manual_clock.hpp"
 #include "tests/support/run_together.hpp"
 #include "tests/support/scaled.hpp"
@@ -15,6 +16,7 @@
 #include <memory>
 #include <random>
 #include <thread>
+#include <utility>
 #include <vector>
 
 namespace millpool {
@@ -166,6 +168,45 @@ TEST_F(TaskChannel, PassesAWakeOnFromAProducerThatWasStopped) {
     bool seen = false;  // of the patient one
     while (!seen) seen = **channel.pop() == 3;
   }
+}
+
+// A full channel of 64, and one more producer.
+struct one_waits {
+  one_waits() {
+    for (int i = 0; i < 64; ++i) EXPECT_TRUE(channel.push(int{i}, 4));
+    producer = std::jthread{[this] { EXPECT_TRUE(channel.push(64, 4)); }};
+    while (channel.look().producers == 0) std::this_thread::yield();
+  }
+  ~one_waits() { channel.close(); }
+
+  const time_point begun = steady().now();
+  task_channel<int> channel{64};
+  std::jthread producer;
+};
+
+TEST_F(TaskChannel, WakesAProducerOnceAQuarterOfThePlacesIsFree) {
+  duration looked{};  // on a machine that is busy with other things it takes a few rounds
+  while (looked < 5ms) {
+    one_waits full;
+    for (int i = 0; i < 15; ++i) (void)full.channel.try_pop();
+    for (time_point last = steady().now();;) {
+      const auto seen = full.channel.look();
+      const time_point now = steady().now();
+      if (now - full.begun >= 1ms) break;
+      ASSERT_EQ(seen.producers, 1u);
+      looked += now - std::exchange(last, now);
+    }
+    (void)full.channel.try_pop();
+    full.producer.join();
+    EXPECT_EQ(full.channel.size(), 49u);
+  }
+}
+
+TEST_F(TaskChannel, LetsAProducerInByOnePlaceAfterAMoment) {
+  one_waits full;
+  (void)full.channel.try_pop();
+  full.producer.join();
+  EXPECT_EQ(full.channel.size(), 64u);
 }
 
 TEST_F(TaskChannel, PushesABulkAsFarAsThereIsRoom) {
@@ -485,6 +526,7 @@ void conserves(std::size_t capacity) {
 
 TEST_F(TaskChannel, Stress_EveryValueArrivesOnceAtCapacityOne) { conserves(1); }
 TEST_F(TaskChannel, Stress_EveryValueArrivesOnceAtCapacityFour) { conserves(4); }
+TEST_F(TaskChannel, Stress_EveryValueArrivesOnceAtCapacityTwelve) { conserves(12); }
 
 }  // namespace
 }  // namespace millpool

@@ -5,6 +5,8 @@
 #include "mutants/a_look_that_forgets_who_waits.hpp"
 #include "mutants/a_push_that_hangs_on_nothing.hpp"
 #include "mutants/a_refusal_that_wakes_no_reader.hpp"
+#include "mutants/every_submitter_waits_for_a_share.hpp"
+#include "mutants/every_wait_lets_several_land.hpp"
 #include "mutants/no_await_before_the_sleep.hpp"
 #include "mutants/no_room_passed_on.hpp"
 
@@ -138,6 +140,17 @@ struct a_refusal_that_wakes_no_reader {
   using order = mutants::a_refusal_that_wakes_no_reader::result_order;
   using buffer = mutants::a_refusal_that_wakes_no_reader::result_buffer<counted>;
   using landing = mutants::a_refusal_that_wakes_no_reader::landing<counted>;
+};
+
+struct every_wait_lets_several_land {
+  using order = mutants::every_wait_lets_several_land::result_order;
+  using buffer = mutants::every_wait_lets_several_land::result_buffer<counted>;
+  using landing = mutants::every_wait_lets_several_land::landing<counted>;
+};
+struct every_submitter_waits_for_a_share {
+  using order = mutants::every_submitter_waits_for_a_share::result_order;
+  using buffer = mutants::every_submitter_waits_for_a_share::result_buffer<counted>;
+  using landing = mutants::every_submitter_waits_for_a_share::landing<counted>;
 };
 
 template <class Lib, std::size_t capacity, bool in_order>
@@ -365,6 +378,16 @@ struct a_reader_leaves : with_a_buffer<real, 3, in_order> {
 TEST(ResultBufferModel, ResultsUnderWayOutliveTheReaderAndAreDropped) {
   explore::expect_holds<a_reader_leaves<false>>();
   explore::expect_holds<a_reader_leaves<true>>();
+}
+
+// As those of a large buffer whose results come every few microseconds.
+TEST(ResultBufferModel, HoldsWhereReadersAndSubmittersLetSeveralComeTogether) {
+  explore::expect_holds<one_place<every_wait_lets_several_land, false>>();
+  explore::expect_holds<one_place<every_wait_lets_several_land, true>>();
+  explore::expect_holds<two_readers<every_wait_lets_several_land, false>>();
+  explore::expect_holds<one_place<every_submitter_waits_for_a_share, false>>();
+  explore::expect_holds<one_place<every_submitter_waits_for_a_share, true>>();
+  explore::expect_holds<room_for_several<every_submitter_waits_for_a_share>>();
 }
 
 TEST(ResultBufferModel, CatchesANotifyThatWakesTooFew) {

@@ -13,7 +13,9 @@
 #include <algorithm>
 #include <memory>
 #include <stdexcept>
+#include <sys/resource.h>
 #include <thread>
+#include <utility>
 #include <vector>
 
 namespace millpool {
@@ -103,6 +105,44 @@ TEST_F(ResultChannel, LetsEachOfManySubmittersInAtCapacityOne) {
   });
   EXPECT_EQ(sum, submitters * each);
   EXPECT_EQ(results.outstanding(), 0u);
+}
+
+// How often the calling thread has gone to sleep, as it reads `results` results of tasks of 5 us.
+std::pair<long, duration> sleeps_of_a_reader(worker_pool& pool, int results) {
+  const auto sleeps = [] {
+    rusage mine{};
+    getrusage(RUSAGE_THREAD, &mine);
+    return mine.ru_nvcsw;
+  };
+  result_channel<int> stream{1024};
+  const std::jthread submitter{[&] {
+    for (int i = 0; i < results; ++i) {
+      (void)stream.submit(pool, [] {
+        const time_point end = steady().now() + 5us;
+        while (steady().now() < end) {
+        }
+        return 1;
+      });
+    }
+    stream.close();
+  }};
+  const long before = sleeps();
+  const time_point begun = steady().now();
+  int read = 0;
+  for (const auto& each : stream) read += each.value();
+  EXPECT_EQ(read, results);
+  return {sleeps() - before, steady().now() - begun};
+}
+
+TEST_F(ResultChannel, DoesNotWakeItsReaderForEachResultOfAQuickStream) {
+  constexpr int results = 5000;
+  for (int tries = 0; tries < 20; ++tries) {
+    const auto [sleeps, took] = sleeps_of_a_reader(pool, results);
+    if (took / results > 10us) continue;  // the machine has other things to do
+    EXPECT_LT(sleeps, results / 10);
+    return;
+  }
+  GTEST_SKIP() << "there is too little processor time for tasks of 5 us in a row";
 }
 
 TEST_F(ResultChannel, IsNotTakenUpByWhatThePoolRefused) {

@@ -181,6 +181,7 @@ class task_channel {
     std::array<std::size_t, lane_count> depth;  ///< by lane, in values
     std::size_t waiting;                        ///< the sum of depth
     std::size_t reserved;                       ///< places
+    std::size_t producers;                      ///< that wait for a place
     std::uint64_t pushed;                       ///< values ever put in, or passed by
     std::optional<time_point> oldest;           ///< when the oldest waiting value came
   };
@@ -219,8 +220,13 @@ class task_channel {
   void set_short_way() noexcept { short_way_ = closed_ || consumers_ > 0 ? 0 : capacity_; }
   void put(T&& value, const placement& where);
   void made_room() noexcept;
+  void tell_producers() noexcept;
+  void wake_producers() noexcept;
   void show() noexcept;
   void look_for_room(unique_lock& lock) noexcept;
+  void wait_for_share(unique_lock& lock, time_point deadline, const std::stop_token& stop) noexcept;
+  [[nodiscard]] std::size_t share() const noexcept { return capacity_ / 4; }
+  [[nodiscard]] bool share_is_free() const noexcept { return room() >= share(); }
 
   // What may be read without the lock is a shadow, written under it by show().
   alignas(cache_line_size) atomic<std::uint32_t> ready_lanes_{0};  // 0 while paused
@@ -233,13 +239,14 @@ class task_channel {
   std::size_t capacity_;  // guarded by mutex_, as is all that follows
   std::uint64_t passed_by_ = 0;
   std::size_t reserved_ = 0;   // places
-  std::size_t producers_ = 0;  // that wait for not_full_
+  std::size_t producers_ = 0;  // that wait for share_free_, and then for not_full_
   std::size_t lookers_ = 0;    // producers in look_for_room()
   std::size_t consumers_ = 0;  // that wait for not_empty_
   std::size_t short_way_;      // capacity_; 0, where it is closed or a consumer waits
   bool closed_ = false;
   bool paused_ = false;
   priority_lanes<T> lanes_;
+  condition_variable share_free_;
 };
 
 // -------------------------------------------------------------------------------------------------
@@ -268,8 +275,21 @@ void task_channel<T>::made_room() noexcept {
   if (lookers_ > 0) {
     room_.store(room(), std::memory_order_relaxed);
   }
-  if (producers_ > 0 && !full()) not_full_.notify_one();
+  if (producers_ > 0) tell_producers();
   if (consumers_ > 0 && at_its_end()) not_empty_.notify_all();
+}
+
+// One is told of what is there for several: it calls made_room() when it has pushed.
+template <class T>
+void task_channel<T>::tell_producers() noexcept {
+  if (!full()) not_full_.notify_one();
+  if (share_is_free()) share_free_.notify_one();
+}
+
+template <class T>
+void task_channel<T>::wake_producers() noexcept {
+  not_full_.notify_all();
+  share_free_.notify_all();
 }
 
 template <class T>
@@ -313,17 +333,31 @@ void task_channel<T>::look_for_room(unique_lock& lock) noexcept {
   --lookers_;
 }
 
+// Sleeps until a quarter of the places is free, and then pushes in a row: one place after the other
+// would cost a wake-up each, or a processor that spins. Workers do not run dry meanwhile; and where
+// their tasks are long, a producer that could have a place waits a moment longer for it, no more.
+template <class T>
+void task_channel<T>::wait_for_share(unique_lock& lock, time_point deadline,
+                                     const std::stop_token& stop) noexcept {
+  constexpr duration moment = std::chrono::milliseconds{1};
+  if (share() < 2) return;
+  wait_a_moment(share_free_, lock, moment, time_, deadline,
+                [&] { return closed_ || share_is_free() || stop.stop_requested(); });
+}
+
 template <class T>
 queue_status task_channel<T>::push_until(T&& value, const placement& where, time_point deadline,
                                          const std::stop_token& stop) {
   // Woken under the lock: a producer between its check of `stop` and its wait cannot miss it.
   const std::stop_callback wake{stop, [this] {
                                   const lock_guard lock{mutex_};
-                                  not_full_.notify_all();
+                                  wake_producers();
                                 }};
   unique_lock lock{mutex_};
-  if (full() && !closed_) look_for_room(lock);
+  const bool was_full = full() && !closed_;
+  if (was_full) look_for_room(lock);
   ++producers_;
+  if (was_full) wait_for_share(lock, deadline, stop);
   wait_until(not_full_, lock, time_, deadline,
              [&] { return closed_ || !full() || stop.stop_requested(); });
   --producers_;
@@ -434,7 +468,7 @@ void task_channel<T>::take_all(Reserve reserve, Keep keep) {
     T value = lanes_.take_any(time_, &when);
     keep(std::move(value), std::as_const(when));
   }
-  not_full_.notify_all();
+  wake_producers();
   made_room();
 }
 
@@ -483,7 +517,7 @@ template <class T>
 void task_channel<T>::give_back(std::size_t count) noexcept {
   const lock_guard lock{mutex_};
   reserved_ -= count;
-  if (producers_ > 0 && !full()) not_full_.notify_all();
+  if (producers_ > 0) tell_producers();
 }
 
 template <class T>
@@ -491,7 +525,7 @@ void task_channel<T>::close() noexcept {
   const lock_guard lock{mutex_};
   closed_ = true;
   set_short_way();
-  not_full_.notify_all();
+  wake_producers();
   not_empty_.notify_all();
 }
 
@@ -506,7 +540,7 @@ void task_channel<T>::set_capacity(std::size_t capacity) {
   const lock_guard lock{mutex_};
   capacity_ = checked(capacity);
   set_short_way();
-  not_full_.notify_all();
+  wake_producers();
 }
 
 template <class T>
@@ -518,7 +552,8 @@ std::size_t task_channel<T>::capacity() const {
 template <class T>
 typename task_channel<T>::snapshot task_channel<T>::look() const {
   const lock_guard lock{mutex_};
-  snapshot now{capacity_,      {}, lanes_.size(), reserved_, lanes_.pushed() + passed_by_,
+  snapshot now{capacity_,      {},         lanes_.size(),
+               reserved_,      producers_, lanes_.pushed() + passed_by_,
                lanes_.oldest()};
   for (std::size_t lane = 0; lane < lane_count; ++lane) now.depth[lane] = lanes_.size(lane);
   return now;

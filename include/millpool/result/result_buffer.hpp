@@ -7,6 +7,7 @@
 #include "millpool/result/completion.hpp"
 #include "millpool/result/landed_list.hpp"
 #include "millpool/result/result.hpp"
+#include "millpool/result/result_pace.hpp"
 #include "millpool/sync/mutex.hpp"
 #include "millpool/sync/thread_host.hpp"
 
@@ -150,6 +151,7 @@ class result_buffer {
 
   // The functions below expect mutex_ to be held.
   [[nodiscard]] bool wait_for_one(unique_lock& lock, time_point deadline);
+  void let_several_land(unique_lock& lock, time_point deadline) noexcept;
   [[nodiscard]] bool await_landing() noexcept;
   [[nodiscard]] landing<T>* next() noexcept;
   [[nodiscard]] landing<T>* pop_next() noexcept;
@@ -171,8 +173,12 @@ class result_buffer {
     return static_cast<std::size_t>(reserved - popped());
   }
   [[nodiscard]] bool at_its_end() const noexcept { return is_closed() && used() == 0; }
+  [[nodiscard]] bool decided() noexcept { return next() != nullptr || at_its_end(); }
+  [[nodiscard]] bool share_is_free() const noexcept { return used() <= capacity_ - capacity_ / 4; }
   void made_room() noexcept {
-    if (submitters_ > 0) room_.notify_one();
+    if (submitters_ == 0) return;
+    room_.notify_one();
+    if (share_is_free()) share_free_.notify_one();
   }
 
   const std::size_t capacity_;
@@ -189,10 +195,12 @@ class result_buffer {
   // The readers'.
   alignas(cache_line_size) mutable mutex mutex_;
   condition_variable room_;
+  condition_variable share_free_;
   condition_variable arrived_;
   atomic<std::uint64_t> popped_{0};  // written with mutex_ held; what follows is guarded by it
   landing<T>* ready_ = nullptr;      // in order of completion: collected, oldest first
   std::size_t submitters_ = 0;       // that wait for room_
+  result_pace pace_;                 // of those that were popped
   std::vector<place> places_;        // in order of submission
 };
 
@@ -264,6 +272,10 @@ typename result_buffer<T>::attempt result_buffer<T>::wait_for_room(time_point de
   attempt tried{attempt::full};
   unique_lock lock{mutex_};
   ++submitters_;
+  if (pace_.brings_several(capacity_)) {
+    wait_a_moment(share_free_, lock, std::chrono::milliseconds{1}, time_, deadline,
+                  [&] { return is_closed() || share_is_free(); });
+  }
   (void)wait_until(room_, lock, time_, deadline,
                    [&] { return (tried = try_reserve()).is != attempt::full; });
   --submitters_;
@@ -314,13 +326,13 @@ void result_buffer<T>::close() noexcept {
   reserved_.fetch_or(closed, std::memory_order_release);
   const lock_guard lock{mutex_};
   room_.notify_all();
+  share_free_.notify_all();
   arrived_.notify_all();
 }
 
 // Returns whether there is a next one.
 template <class T>
 bool result_buffer<T>::wait_for_one(unique_lock& lock, time_point deadline) {
-  const auto decided = [this] { return next() != nullptr || at_its_end(); };
   if (thread_host* const host = this_thread_host(); host != nullptr && deadline == no_deadline) {
     bool ran = true;  // a worker runs the tasks whose results it waits for (promise P5)
     while (ran && !decided()) {
@@ -334,6 +346,7 @@ bool result_buffer<T>::wait_for_one(unique_lock& lock, time_point deadline) {
   lock.unlock();
   const blocking_region blocked;
   lock.lock();
+  let_several_land(lock, deadline);
   (void)wait_until(arrived_, lock, time_, deadline, [&] {
     do {
       if (decided()) return true;
@@ -341,6 +354,16 @@ bool result_buffer<T>::wait_for_one(unique_lock& lock, time_point deadline) {
     return false;
   });
   return next() != nullptr;
+}
+
+// A reader that is woken for each result of a quick stream leaves its tasks no processor.
+template <class T>
+void result_buffer<T>::let_several_land(unique_lock& lock, time_point deadline) noexcept {
+  constexpr std::size_t many = 32;  // the last ones are not waited for
+  pace_.look(steady().now(), popped());
+  if (used() < many || !pace_.brings_several(capacity_) || decided()) return;
+  wait_a_moment(arrived_, lock, result_pace::moment, time_, deadline,
+                [this] { return at_its_end(); });
 }
 
 // Returns false if something has landed since the last look.

@@ -20,6 +20,8 @@ namespace millpool {
 /// Bounded        at most `capacity` results are under way or wait to be popped: submit() waits for
 ///                the reader, a worker never does. So nobody is stuck when the reader leaves, and a
 ///                thread that submits more than `capacity` before it pops waits for itself.
+/// Waiting        where results come every few microseconds, and 32 or more are under way, a reader
+///                that finds none sleeps for 100 us, and then finds several.
 /// Conservation   every accepted task gives exactly one result, however it ended.
 /// Closing        after close(), submissions are refused; pops give what is under way, then
 ///                nothing.

@@ -43,4 +43,14 @@ bool wait_until(condition_variable& changed, unique_lock& lock, const clock& tim
   return true;
 }
 
+/// Waits until `satisfied()`, but no longer than `moment`: by the steady clock, whatever `time` is,
+/// for it is not the user's time. Not at all, where the user's `deadline` is near.
+/// Who waits for a fact first lets more than one come together so, and then waits for the first.
+template <class Predicate>
+void wait_a_moment(condition_variable& changed, unique_lock& lock, duration moment,
+                   const clock& time, time_point deadline, Predicate satisfied) {
+  if (deadline != no_deadline && deadline < deadline_after(time.now(), 2 * moment)) return;
+  (void)wait_until(changed, lock, steady(), deadline_after(steady().now(), moment), satisfied);
+}
+
 }  // namespace millpool
