@@ -2,15 +2,17 @@
 // who else uses the machine. <program> <path> <rounds>, or <program> about.
 //
 // A round does the same however threads are scheduled: there is one worker, no other takes its
-// place, and tasks from outside are submitted while it is paused. Prints `tasks allocations` of the
+// place, and tasks from outside are submitted while it is busy. Prints `tasks allocations` of the
 // rounds. The instructions are counted from outside: the difference between many rounds and few.
 #include "bench/pool/cases/inside.hpp"
 #include "millpool/millpool.hpp"
 #include "tests/support/allocations.hpp"
 
+#include <condition_variable>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
+#include <mutex>
 #include <string_view>
 #include <vector>
 
@@ -25,11 +27,39 @@ constexpr unsigned fib_n = 22;
 constexpr auto nothing = [] {};
 constexpr auto one = [] { return 1; };
 
+/// The one worker is in a task that sleeps, until release(); and outlives it.
+class occupied_worker {
+ public:
+  explicit occupied_worker(worker_pool& pool) {
+    std::unique_lock lock{mutex_};
+    (void)pool.post([this] {
+      std::unique_lock inside{mutex_};
+      is_there_ = true;
+      changed_.notify_one();
+      changed_.wait(inside, [this] { return may_go_; });
+    });
+    changed_.wait(lock, [this] { return is_there_; });
+  }
+  occupied_worker(const occupied_worker&) = delete;
+  occupied_worker& operator=(const occupied_worker&) = delete;
+  void release() {
+    const std::lock_guard lock{mutex_};
+    may_go_ = true;
+    changed_.notify_one();
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  bool is_there_ = false;
+  bool may_go_ = false;
+};
+
 /// A: tasks that are posted from outside.
 std::uint64_t post_and_run(worker_pool& pool) {
-  pool.pause();
+  occupied_worker busy{pool};
   for (std::uint64_t i = 0; i < stream_tasks; ++i) (void)pool.post(nothing);
-  pool.resume();
+  busy.release();
   pool.wait_idle();
   return stream_tasks;
 }
@@ -41,9 +71,9 @@ std::uint64_t submit_and_get(worker_pool& pool) {
     none.reserve(stream_tasks);
     return none;
   }();
-  pool.pause();
+  occupied_worker busy{pool};
   for (std::uint64_t i = 0; i < stream_tasks; ++i) futures.push_back(pool.submit(one));
-  pool.resume();
+  busy.release();
   pool.wait_idle();
   for (auto& each : futures) (void)each.get();
   futures.clear();

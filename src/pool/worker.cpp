@@ -159,8 +159,7 @@ bool worker::is_others_turn() noexcept {
 // Whether something waits elsewhere whose priority is not lower than what this worker keeps.
 bool worker::others_have_a_claim() noexcept {
   if (core_.any_put_off()) return true;
-  const std::uint32_t not_lower = (2U << kept_->lane()) - 1;
-  return (core_.channel().ready_lanes() & not_lower) != 0;
+  return core_.channel().ready_lanes().any_above(kept_->lane() + 1);
 }
 
 // What this worker keeps, unless something of a higher priority waits in the channel.
@@ -314,7 +313,7 @@ bool worker::keep(queued_task& task, unsigned lane, const admission& how) noexce
   const std::size_t size = kept_->size();
   if (size > 0 && kept_->lane() != lane) return false;
   // Beside other priorities it is the channel that knows whose turn it is, and who has aged.
-  if ((core_.channel().ready_lanes() & ~(1U << lane)) != 0) return false;
+  if (core_.channel().ready_lanes().any_but(lane)) return false;
   constexpr std::uint32_t comes_to_an_end = pool_conditions::surplus | pool_conditions::closes;
   if (conditions_.any_of(comes_to_an_end)) return false;
   if (!has_place()) return false;

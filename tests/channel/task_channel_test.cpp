@@ -4,6 +4,7 @@
 
 #include "millpool/base/clock.hpp"
 #include "millpool/base/manual_clock.hpp"
+#include "tests/support/allocations.hpp"
 #include "tests/support/run_together.hpp"
 #include "tests/support/scaled.hpp"
 #include "tests/support/watched_clock.hpp"
@@ -209,6 +210,49 @@ TEST_F(TaskChannel, LetsAProducerInByOnePlaceAfterAMoment) {
   EXPECT_EQ(full.channel.size(), 64u);
 }
 
+// What came by the intake finds no memory in its lane, and waits where it is.
+TEST_F(TaskChannel, GivesWhatCameInItsOrderWhereMemoryIsShort) {
+  task_channel<int> channel{1024};
+  for (int i = 0; i < 200; ++i) {
+    ASSERT_EQ(channel.try_push(int{i}, 4, time.now()), status::success);
+    if (i == 0) (void)channel.look();  // grants places
+  }
+  {
+    const test::no_memory none;
+    for (int i = 0; i < 150; ++i) {
+      ASSERT_TRUE(channel.can_take());
+      ASSERT_EQ(channel.size(), static_cast<std::size_t>(200 - i));
+      ASSERT_EQ(*channel.try_pop(), i);
+    }
+    for (const std::size_t lane : {0U, 4U, 7U}) {
+      EXPECT_THROW((void)channel.try_push(200, lane, time.now()), std::bad_alloc);
+    }
+  }
+  for (int i = 200; i < 210; ++i) {
+    ASSERT_EQ(channel.try_push(int{i}, 4, time.now()), status::success);
+  }
+  channel.close();
+  EXPECT_FALSE(channel.is_at_its_end());
+  for (int i = 150; i < 210; ++i) ASSERT_EQ(*channel.try_pop(), i);
+  EXPECT_EQ(channel.pushed(), 210u);
+  EXPECT_TRUE(channel.is_at_its_end());
+}
+
+TEST_F(TaskChannel, TakesAllAlsoWhatFoundNoMemory) {
+  task_channel<int> channel{1024};
+  for (int i = 0; i < 200; ++i) {
+    ASSERT_EQ(channel.try_push(int{i}, 4, time.now()), status::success);
+    if (i == 0) (void)channel.look();
+  }
+  std::vector<int> all;
+  all.reserve(200);
+  const test::no_memory none;
+  channel.take_all([](std::size_t count) { ASSERT_EQ(count, 200u); },
+                   [&](int&& each, const arrival&) { all.push_back(each); });
+  ASSERT_EQ(all.size(), 200u);
+  for (int i = 0; i < 200; ++i) EXPECT_EQ(all[static_cast<std::size_t>(i)], i);
+}
+
 TEST_F(TaskChannel, PushesABulkAsFarAsThereIsRoom) {
   task_channel<value> channel{3};
   std::vector<value> values;
@@ -395,7 +439,7 @@ TEST_F(TaskChannel, TakesAValueInByItsLaneAndTimeAsByItsPlacement) {
     } else {
       both([&](auto& channel) { reserved = channel.reserve(20); });
     }
-    ASSERT_EQ(by_lane.ready_lanes(), by_placement.ready_lanes());
+    ASSERT_EQ(by_lane.ready_lanes().lanes(), by_placement.ready_lanes().lanes());
     ASSERT_EQ(by_lane.size(), by_placement.size());
     ASSERT_EQ(by_lane.pushed(), by_placement.pushed());
   }

@@ -1,7 +1,9 @@
 // Is a value ever lost or doubled in a task_channel, and does anybody ever sleep for ever?
 #include "millpool/channel/task_channel.hpp"
 #include "tests/support/explore/explore.hpp"
-// The same header for a channel of any capacity, made by CMakeLists.txt:
+// The same header, with what large channels do, for a channel of any capacity, made by
+// CMakeLists.txt:
+#include "mutants/every_capacity_has_an_intake.hpp"
 #include "mutants/every_producer_waits_for_a_share.hpp"
 
 #include <gtest/gtest.h>
@@ -22,7 +24,8 @@ struct tally {
 
   template <class Channel>
   void push(Channel& channel, int value, std::size_t lane = 4) {
-    if (channel.push(int{value}, lane)) ++pushed[static_cast<std::size_t>(value)];
+    const bool at_once = channel.try_push(int{value}, lane, time_point{}) == queue_status::success;
+    if (at_once || channel.push(int{value}, lane)) ++pushed[static_cast<std::size_t>(value)];
   }
   template <class Channel>
   bool pop(Channel& channel) {
@@ -252,6 +255,12 @@ struct a_share_comes_free {
 
 TEST(TaskChannelModel, AShareOfThePlacesLetsEverybodyIn) {
   explore::expect_holds<a_share_comes_free>();
+}
+TEST(TaskChannelModel, HoldsWithAnIntakeAtAnyCapacity) {
+  using with_intake = mutants::every_capacity_has_an_intake::task_channel<int>;
+  explore::expect_holds<one_place<with_intake>>();
+  explore::expect_holds<close_at_any_moment<with_intake>>();
+  explore::expect_holds<room_by_capacity<with_intake>>();
 }
 TEST(TaskChannelModel, HoldsWhereEveryProducerWaitsForAShareFirst) {
   using patient = mutants::every_producer_waits_for_a_share::task_channel<int>;

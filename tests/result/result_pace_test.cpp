@@ -60,6 +60,12 @@ TEST_F(ResultPace, IsNotMisledByAReaderThatHadNoProcessorForAWhile) {
   }
 }
 
+TEST_F(ResultPace, GoesOnAfterAClockThatStoodStill) {
+  come(100, 0ns);
+  come(1000, 5us);
+  EXPECT_TRUE(pace.brings_several(large));
+}
+
 TEST_F(ResultPace, FollowsAStreamThatSlowsDownAndOneThatSpeedsUp) {
   come(1000, 5us);
   come(1000, 1ms);

@@ -1,6 +1,7 @@
 #include "tests/support/allocations.hpp"
 
 #include <atomic>
+#include <cstdint>
 #include <cstdlib>
 #include <new>
 
@@ -10,13 +11,17 @@
 namespace {
 
 thread_local std::uint64_t allocations = 0;
+thread_local std::uint64_t allocations_max = UINT64_MAX;
 std::atomic<std::uint64_t> all_allocations{0};
 std::atomic<std::uint64_t> all_releases{0};
 
 // Both relaxed: read when the threads of interest are gone, or for a difference of one thread's
 // own.
 void* counted(void* memory) {
-  if (memory == nullptr) throw std::bad_alloc{};
+  if (memory == nullptr || allocations >= allocations_max) {
+    std::free(memory);  // NOLINT
+    throw std::bad_alloc{};
+  }
   ++allocations;
   all_allocations.fetch_add(1, std::memory_order_relaxed);
   return memory;
@@ -37,6 +42,12 @@ std::uint64_t millpool::test::allocations_of_all_threads() noexcept { return all
 std::int64_t millpool::test::live_allocations() noexcept {
   return static_cast<std::int64_t>(all_allocations - all_releases);
 }
+
+millpool::test::no_memory::no_memory(std::uint64_t after) noexcept {
+  allocations_max = allocations + after;
+}
+
+millpool::test::no_memory::~no_memory() { allocations_max = UINT64_MAX; }
 
 void* operator new(std::size_t bytes) {
   return counted(std::malloc(bytes == 0 ? 1 : bytes));  // NOLINT

@@ -1,5 +1,5 @@
 // adaptive_condition: a notify wakes whoever waits, and costs nothing where nobody does. The
-// interleavings: tests/model/adaptive_mutex_model.cpp.
+// interleavings: tests/model/mutex_model.cpp.
 #include "millpool/sync/adaptive_condition.hpp"
 
 #include "tests/support/run_together.hpp"

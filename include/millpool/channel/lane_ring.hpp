@@ -20,7 +20,8 @@ namespace millpool {
 /// Positions      the values lie from first_ to before next_, and go on at slots_ behind end_.
 /// Thread safety  none: task_channel holds its lock around every call.
 /// Complexity     O(1), but for take_at(), which moves all that came after.
-/// Allocation     32 slots at first, twice as many when they are full; shrink() gives them back.
+/// Allocation     32 slots at first, twice as many when they are full; shrink() gives all others
+///                back.
 template <class T>
 class lane_ring {
   static_assert(std::is_nothrow_move_constructible_v<T>, "a ring moves values without a way back");
@@ -45,7 +46,7 @@ class lane_ring {
   /// Makes room for `count` more, so that the next `count` push() calls cannot throw.
   void reserve(std::size_t count) {
     if (count > slot_count_ - size_) [[unlikely]]
-      grow(size_ + count);
+      move_to_new_slots(size_ + count);
   }
 
   /// REQUIRES: reserve(1), or !full().
@@ -98,12 +99,10 @@ class lane_ring {
     return value;
   }
 
-  /// Gives memory back that a burst needed. REQUIRES: empty().
+  /// Gives memory back that a burst needed, but for some slots. REQUIRES: empty().
   void shrink() noexcept {
-    if (slot_count_ <= kept_slots) [[likely]]
-      return;
-    free(slots_, std::exchange(slot_count_, 0));
-    slots_ = end_ = first_ = next_ = nullptr;
+    if (slot_count_ > kept_slots) [[unlikely]]
+      shrink_to_first_slots();
   }
 
  private:
@@ -147,7 +146,7 @@ class lane_ring {
   }
 
   // Apart, so that the way of a value that finds room stays short.
-  [[gnu::noinline]] void grow(std::size_t needed) {
+  [[gnu::noinline]] void move_to_new_slots(std::size_t needed) {
     const std::size_t count = std::bit_ceil(std::max(needed, first_slots));
     auto* const fresh = std::allocator<slot>{}.allocate(count + slots_ahead);
     for (std::size_t i = 0; i < size_; ++i) {
@@ -159,6 +158,14 @@ class lane_ring {
     slots_ = first_ = fresh;
     end_ = fresh + count;
     next_ = fresh + size_;
+  }
+
+  [[gnu::noinline]] void shrink_to_first_slots() noexcept {
+    try {
+      move_to_new_slots(first_slots);
+    } catch (const std::bad_alloc&) {
+      // It keeps what it has, and may be luckier the next time.
+    }
   }
 
   [[gnu::noinline]] static void free(slot* slots, std::size_t count) noexcept {

@@ -103,6 +103,8 @@ class priority_lanes {
   [[nodiscard]] bool any_ready() const noexcept { return occupied_ != 0; }
   /// Bit i: lane i has such a value.
   [[nodiscard]] std::uint32_t occupied() const noexcept { return occupied_; }
+  /// Bit i: lane i's ring has memory. If it is empty, a value fits without more.
+  [[nodiscard]] std::uint32_t with_memory() const noexcept { return with_memory_; }
   [[nodiscard]] std::uint64_t pushed() const noexcept { return taken_ + size_; }  ///< values ever
   [[nodiscard]] std::size_t ready() const noexcept { return size_ - blocked_.size(); }
 
@@ -227,6 +229,7 @@ class priority_lanes {
   aging aging_;
   serial_keys* keys_;
   std::uint32_t occupied_ = 0;  // I1
+  std::uint32_t with_memory_ = 0;
   std::size_t size_ = 0;
   std::uint64_t taken_ = 0;   // values ever: those pushed are not counted one by one
   std::uint32_t free_ = nil;  // I2: linked by `after`
@@ -267,6 +270,7 @@ bool priority_lanes<T>::emplace(T&& value, const placement& where, time_point ca
   MILLPOOL_ASSERT(!where.serial_key || keys_ != nullptr, "this channel knows no serial keys");
   if (!goes_into_ring(where)) return emplace_in_list(std::move(value), where, came);
   lanes_[where.lane].ring.reserve(1);
+  with_memory_ |= 1u << where.lane;
   return emplace_in_ring(std::move(value), where.lane, came);
 }
 

@@ -5,6 +5,8 @@
 #include "millpool/base/atomic.hpp"
 #include "millpool/base/cache_line.hpp"
 #include "millpool/base/clock.hpp"
+#include "millpool/channel/intake.hpp"
+#include "millpool/channel/lane_shadow.hpp"
 #include "millpool/channel/priority_lanes.hpp"
 #include "millpool/channel/queue_status.hpp"
 #include "millpool/sync/mutex.hpp"
@@ -14,6 +16,7 @@
 #include <array>
 #include <cstddef>
 #include <expected>
+#include <new>
 #include <optional>
 #include <span>
 #include <stdexcept>
@@ -35,12 +38,18 @@ enum class displace {
 /// Ordering       lane 0 is the highest and is taken first; in a lane, first in, first out. A value
 ///                that has waited longer than aging.bound is taken before the higher lanes'.
 ///                A successful push happens-before the pop that returns its value.
+/// Locks          a value without keys comes in by the intake, as nearly all do, and meets other
+///                producers only. All else is done under the channel's lock, and first collects
+///                what came so: from outside there is one channel.
 /// Capacity       one exact bound over all lanes (promise P7). After set_capacity() to less than
 ///                what waits, nothing is lost: pushes are refused until enough was taken.
 /// Closing        after close(), pushes fail; pops drain what is left, then fail.
 /// Thread safety  every member may be called concurrently, except the constructor and destructor.
-/// Allocation     by a lane, when the number of its waiting values first needs it.
+/// Allocation     by a lane, when the number of its waiting values first needs it; and 18 KiB for the
+///                intake, at its first value.
 /// Exceptions     a push may throw std::bad_alloc; the channel and the value are then unchanged.
+///                Without memory some of what came in may wait outside its lane, and out of its
+///                turn; nothing is lost, or overtaken in its lane.
 template <class T>
 class task_channel {
  public:
@@ -50,7 +59,7 @@ class task_channel {
   /// \param  keys      outlives the channel. Null: no serial key may be used.
   explicit task_channel(std::size_t capacity, aging rule = {}, const clock& time = steady(),
                         serial_keys* keys = nullptr)
-      : time_{time}, capacity_{checked(capacity)}, short_way_{capacity}, lanes_{rule, keys} {
+      : time_{time}, capacity_{checked(capacity)}, lanes_{rule, keys} {
     if (rule.share == 0)
       throw std::invalid_argument{"task_channel: aging.share must be at least 1"};
   }
@@ -63,7 +72,7 @@ class task_channel {
   }
 
   /// Never waits. \return success, full or closed; unless success, `value` is left as it was.
-  /// \param  waiting  set to how many values wait after a success, if not null.
+  /// \param  waiting  set to about how many values wait after a success, if not null.
   [[nodiscard]] queue_status try_push(T&& value, const placement& where,
                                       std::size_t* waiting = nullptr);
   /// The same for a value without keys, in some forty instructions where nothing is in the way.
@@ -149,13 +158,10 @@ class task_channel {
 
   /// Whether a take would find a value now; one whose serial key is held may count, once. Takes no
   /// lock: a push that happens-before the call is seen, another one may be.
-  [[nodiscard]] bool can_take() const noexcept { return ready_lanes() != 0; }
+  [[nodiscard]] bool can_take() const noexcept { return shadow_.any(); }
 
-  /// Bit i: lane i has such a value.
-  [[nodiscard]] std::uint32_t ready_lanes() const noexcept {
-    // acquire: what is read because of this is read after it.
-    return ready_lanes_.load(std::memory_order_acquire);
-  }
+  /// Where a take would find one now: in which lanes, as can_take().
+  [[nodiscard]] const lane_shadow& ready_lanes() const noexcept { return shadow_; }
   /// Whether it is closed and all was taken.
   [[nodiscard]] bool is_at_its_end() const {
     const lock_guard lock{mutex_};
@@ -185,7 +191,7 @@ class task_channel {
     std::uint64_t pushed;                       ///< values ever put in, or passed by
     std::optional<time_point> oldest;           ///< when the oldest waiting value came
   };
-  [[nodiscard]] snapshot look() const;
+  [[nodiscard]] snapshot look();
 
   /// Counts a value that passes by the channel, as if it were pushed and taken at once, whatever
   /// the capacity. \return false if the channel is closed.
@@ -198,7 +204,7 @@ class task_channel {
   /// How many values were ever put in, or passed by.
   [[nodiscard]] std::uint64_t pushed() const {
     const lock_guard lock{mutex_};
-    return lanes_.pushed() + passed_by_;
+    return lanes_.pushed() + passed_by_ + not_in_a_lane();
   }
 
   /// The number of waiting values, at some moment of the call. Exact, and old when you read it.
@@ -210,15 +216,35 @@ class task_channel {
       throw std::invalid_argument{"task_channel: capacity must be at least 1, is 0"};
     return capacity;
   }
+  // Where fewer wait, producers and consumers meet with each value as it is.
+  static constexpr std::size_t worth_an_intake = 64;
+
   // The functions below expect mutex_ to be held.
-  [[nodiscard]] std::size_t room() const noexcept {
-    return capacity_ - std::min(capacity_, lanes_.size() + reserved_);
+  // Places that are free, or that the intake may fill.
+  [[nodiscard]] std::size_t free_or_granted() const noexcept {
+    return capacity_ - std::min(capacity_, lanes_.size() + intake_.left() + reserved_);
   }
-  [[nodiscard]] bool full() const noexcept { return lanes_.size() + reserved_ >= capacity_; }
+  // Exact where collect() has left them: for `places`, and for a producer that waits.
+  [[nodiscard]] std::size_t room() const noexcept {
+    return free_or_granted() - std::min(free_or_granted(), granted_);
+  }
+  [[nodiscard]] bool full() const noexcept { return room() == 0; }
+  [[nodiscard]] std::size_t not_in_a_lane() const noexcept {
+    return intake_.left() + intake_.filled();
+  }
   [[nodiscard]] bool nothing_to_take() const noexcept { return paused_ || !lanes_.any_ready(); }
-  [[nodiscard]] bool at_its_end() const noexcept { return closed_ && lanes_.empty(); }
-  void set_short_way() noexcept { short_way_ = closed_ || consumers_ > 0 ? 0 : capacity_; }
+  [[nodiscard]] bool at_its_end() const noexcept {
+    return closed_ && lanes_.empty() && intake_.left() == 0 && granted_ == 0;
+  }
+  void collect(std::size_t places, std::ptrdiff_t grows = 0) noexcept;
+  [[nodiscard]] bool put_in_lanes() noexcept;
+  // What came before may still wait for memory.
+  void refuse_to_overtake() const {
+    if (intake_.left() > 0) throw std::bad_alloc{};
+  }
   void put(T&& value, const placement& where);
+  [[nodiscard]] queue_status try_push_locked(T&& value, std::size_t lane, time_point came,
+                                             std::size_t* waiting);
   void made_room() noexcept;
   void tell_producers() noexcept;
   void wake_producers() noexcept;
@@ -226,11 +252,11 @@ class task_channel {
   void look_for_room(unique_lock& lock) noexcept;
   void wait_for_share(unique_lock& lock, time_point deadline, const std::stop_token& stop) noexcept;
   [[nodiscard]] std::size_t share() const noexcept { return capacity_ / 4; }
-  [[nodiscard]] bool share_is_free() const noexcept { return room() >= share(); }
+  [[nodiscard]] bool share_is_free() const noexcept { return free_or_granted() >= share(); }
 
-  // What may be read without the lock is a shadow, written under it by show().
-  alignas(cache_line_size) atomic<std::uint32_t> ready_lanes_{0};  // 0 while paused
-  atomic<std::size_t> room_{0};  // places that are free; only while a producer looks for one
+  lane_shadow shadow_;  // of what is in the channel: nothing while paused
+  intake<T> intake_{shadow_};
+  alignas(cache_line_size) atomic<std::size_t> room_{0};  // only while a producer looks for some
 
   alignas(cache_line_size) const clock& time_;
   mutable mutex mutex_;
@@ -239,10 +265,10 @@ class task_channel {
   std::size_t capacity_;  // guarded by mutex_, as is all that follows
   std::uint64_t passed_by_ = 0;
   std::size_t reserved_ = 0;   // places
-  std::size_t producers_ = 0;  // that wait for share_free_, and then for not_full_
+  std::size_t producers_ = 0;  // in push_until(): they wait for share_free_, and then for not_full_
   std::size_t lookers_ = 0;    // producers in look_for_room()
   std::size_t consumers_ = 0;  // that wait for not_empty_
-  std::size_t short_way_;      // capacity_; 0, where it is closed or a consumer waits
+  std::size_t granted_ = 0;    // places that the intake may fill, or has filled
   bool closed_ = false;
   bool paused_ = false;
   priority_lanes<T> lanes_;
@@ -253,6 +279,7 @@ class task_channel {
 
 template <class T>
 void task_channel<T>::put(T&& value, const placement& where) {
+  refuse_to_overtake();
   lanes_.emplace(std::move(value), where, where.came == placement::now ? time_.now() : where.came);
   show();
   if (consumers_ > 0) not_empty_.notify_one();
@@ -260,12 +287,51 @@ void task_channel<T>::put(T&& value, const placement& where) {
 
 template <class T>
 void task_channel<T>::show() noexcept {
-  const std::uint32_t ready = paused_ ? 0 : lanes_.occupied();
-  // relaxed loads: only holders of the lock write. A store only where something changes, so that
-  // readers keep their copy of the line. release: see ready_lanes().
-  if (ready_lanes_.load(std::memory_order_relaxed) != ready) {
-    ready_lanes_.store(ready, std::memory_order_release);
+  std::uint32_t lanes = lanes_.occupied();
+  if (intake_.left() > 0) [[unlikely]]
+    lanes |= intake_.lanes_left();
+  shadow_.show(paused_ ? 0 : lanes);
+}
+
+// Puts into its lanes what came by the intake, and lets it have the places that are free then, but
+// for `places`, which the caller is about to use, and one for each producer that waits.
+// \param  grows  by so many values the caller is about to change what waits; or about so many.
+template <class T>
+void task_channel<T>::collect(std::size_t places, std::ptrdiff_t grows) noexcept {
+  // What waits for a value, or for room to come, has to be told of each.
+  const bool opens = capacity_ >= worth_an_intake && !closed_ && !paused_ && consumers_ == 0;
+  if (!intake_.is_allocated() || (granted_ == 0 && !opens && intake_.left() == 0)) return;
+  if (!put_in_lanes()) {
+    granted_ = intake_.revoke();
+    return;
   }
+  const std::size_t used = lanes_.size() + reserved_ + places + producers_;
+  const std::size_t free = opens ? capacity_ - std::min(capacity_, used) : 0;
+  granted_ = intake_.collect(
+      {free, lanes_.with_memory(), static_cast<std::ptrdiff_t>(lanes_.size()) + grows});
+  if (!put_in_lanes()) granted_ = intake_.revoke();
+  if (consumers_ > 0) not_empty_.notify_all();
+  if (paused_) show();
+}
+
+// \return false: there is no memory for some of it. It keeps its turn, and is tried again.
+template <class T>
+bool task_channel<T>::put_in_lanes() noexcept {
+  try {
+    while (intake_.left() > 0) {
+      const std::size_t lane = intake_.lane();
+      const time_point came = intake_.came();
+      if (lanes_.fits_in_ring(lane)) [[likely]] {
+        lanes_.emplace_in_ring(intake_.take_first(), lane, came);
+      } else {
+        lanes_.reserve(1, lane);
+        lanes_.emplace(intake_.take_first(), lane, came);
+      }
+    }
+  } catch (const std::bad_alloc&) {
+    return false;
+  }
+  return true;
 }
 
 template <class T>
@@ -273,7 +339,7 @@ void task_channel<T>::made_room() noexcept {
   show();
   // relaxed: who sees it locks and looks again.
   if (lookers_ > 0) {
-    room_.store(room(), std::memory_order_relaxed);
+    room_.store(free_or_granted(), std::memory_order_relaxed);
   }
   if (producers_ > 0) tell_producers();
   if (consumers_ > 0 && at_its_end()) not_empty_.notify_all();
@@ -297,27 +363,38 @@ template <class T>
                                                          std::size_t* waiting) {
   const lock_guard lock{mutex_};
   if (closed_) return queue_status::closed;
+  collect(1, 1);
   if (full()) return queue_status::full;
   put(std::move(value), where);
   if (waiting != nullptr) *waiting = lanes_.size();
   return queue_status::success;
 }
 
-// Where nothing is in the way. What is, the lock included, sends the value the long way from its
-// beginning: so nothing here comes after a call, and no register is saved for one.
+// Where nothing is in the way. What is sends the value the long way, from its beginning.
 template <class T>
 queue_status task_channel<T>::try_push(T&& value, std::size_t lane, time_point came,
                                        std::size_t* waiting) {
-  if (const unique_lock lock{mutex_, std::try_to_lock}; lock.owns_lock()) [[likely]] {
-    const bool has_room = lanes_.size() + reserved_ < short_way_;
-    if (has_room && lanes_.fits_in_ring(lane)) [[likely]] {
-      if (lanes_.emplace_in_ring(std::move(value), lane, came)) show();
-      if (waiting != nullptr) *waiting = lanes_.size();
-      return queue_status::success;
-    }
-    if (!has_room && short_way_ > 0) return queue_status::full;
+  if (intake_.try_put(std::move(value), lane, came, waiting)) [[likely]]
+    return queue_status::success;
+  return try_push_locked(std::move(value), lane, came, waiting);
+}
+
+template <class T>
+[[gnu::noinline]] queue_status task_channel<T>::try_push_locked(T&& value, std::size_t lane,
+                                                                time_point came,
+                                                                std::size_t* waiting) {
+  const lock_guard lock{mutex_};
+  if (closed_) return queue_status::closed;
+  collect(1, 1);
+  if (full()) return queue_status::full;
+  if (capacity_ >= worth_an_intake) intake_.try_allocate();
+  if (!lanes_.fits_in_ring(lane) || intake_.left() > 0 || consumers_ > 0) [[unlikely]] {
+    put(std::move(value), {lane, came});
+  } else if (lanes_.emplace_in_ring(std::move(value), lane, came)) {
+    show();
   }
-  return try_push(std::move(value), placement{lane, came}, waiting);
+  if (waiting != nullptr) *waiting = lanes_.size();
+  return queue_status::success;
 }
 
 // Waits a short while until half of the places are free: a producer that is faster than the
@@ -333,7 +410,7 @@ void task_channel<T>::look_for_room(unique_lock& lock) noexcept {
   --lookers_;
 }
 
-// Sleeps until a quarter of the places is free, and then pushes in a row: one place after the other
+// Sleeps until a quarter of the places is free, or granted, and then pushes in a row: one place after the other
 // would cost a wake-up each, or a processor that spins. Workers do not run dry meanwhile; and where
 // their tasks are long, a producer that could have a place waits a moment longer for it, no more.
 template <class T>
@@ -354,9 +431,10 @@ queue_status task_channel<T>::push_until(T&& value, const placement& where, time
                                   wake_producers();
                                 }};
   unique_lock lock{mutex_};
+  ++producers_;
+  collect(1, 1);
   const bool was_full = full() && !closed_;
   if (was_full) look_for_room(lock);
-  ++producers_;
   if (was_full) wait_for_share(lock, deadline, stop);
   wait_until(not_full_, lock, time_, deadline,
              [&] { return closed_ || !full() || stop.stop_requested(); });
@@ -381,6 +459,7 @@ template <class PlacementOf>
 std::size_t task_channel<T>::push_bulk(std::span<T> values, PlacementOf placement_of) {
   const lock_guard lock{mutex_};
   if (closed_) return 0;
+  collect(values.size());
   const std::size_t count = std::min(room(), values.size());
   // Before any is moved: all or none, where all go into one lane and have no fair key.
   if (count > 0) lanes_.reserve(count, placement_of(std::as_const(values[0])));
@@ -394,7 +473,9 @@ std::expected<std::optional<T>, queue_status> task_channel<T>::push_displacing(
     T&& value, const placement& where, displace who, arrival* told) {
   const lock_guard lock{mutex_};
   if (closed_) return std::unexpected{queue_status::closed};
+  collect(1);
   // Before anything is taken out: put() below cannot throw, unless the value has a fair key.
+  refuse_to_overtake();
   lanes_.reserve(1, where);
   std::optional<T> victim;
   if (full()) {  // one goes for one that comes, also where the capacity was cut below the depth
@@ -415,11 +496,10 @@ std::optional<T> task_channel<T>::pop() {
   std::optional<T> value;
   while (!value) {
     ++consumers_;
-    set_short_way();
+    collect(0);
     wait_until(not_empty_, lock, time_, no_deadline,
                [&] { return at_its_end() || !nothing_to_take(); });
     --consumers_;
-    set_short_way();
     if (at_its_end()) return std::nullopt;
     value = lanes_.take_next(time_);
   }
@@ -434,6 +514,7 @@ std::expected<typename task_channel<T>::taken, queue_status> task_channel<T>::tr
   const lock_guard lock{mutex_};
   reserved_ -= held;
   held = 0;
+  collect(0, -1 - static_cast<std::ptrdiff_t>(more_max));
   if (at_its_end()) return std::unexpected{queue_status::closed};
   if (nothing_to_take()) {
     made_room();
@@ -452,6 +533,7 @@ template <class T>
 template <class Predicate>
 std::optional<T> task_channel<T>::take_newest_if(Predicate wanted, arrival* told) {
   const lock_guard lock{mutex_};
+  collect(0);
   if (nothing_to_take()) return std::nullopt;
   std::optional<T> value = lanes_.take_newest_if(wanted, told);
   if (value) made_room();
@@ -462,20 +544,30 @@ template <class T>
 template <class Reserve, class Keep>
 void task_channel<T>::take_all(Reserve reserve, Keep keep) {
   const lock_guard lock{mutex_};
-  reserve(lanes_.size());
-  while (!lanes_.empty()) {
-    arrival when;
-    T value = lanes_.take_any(time_, &when);
-    keep(std::move(value), std::as_const(when));
-  }
-  wake_producers();
-  made_room();
+  const struct told_at_the_end {  // also by an exception, half way
+    task_channel* of;
+    ~told_at_the_end() {
+      of->wake_producers();
+      of->made_room();
+    }
+  } tell{this};
+  collect(capacity_);  // and grants nothing
+  reserve(lanes_.size() + not_in_a_lane());
+  do {
+    while (!lanes_.empty()) {
+      arrival when;
+      T value = lanes_.take_any(time_, &when);
+      keep(std::move(value), std::as_const(when));
+    }
+    collect(capacity_);  // what found no memory before does now
+  } while (!lanes_.empty());
 }
 
 template <class T>
 void task_channel<T>::pause() noexcept {
   const lock_guard lock{mutex_};
   paused_ = true;
+  collect(0);
   show();
 }
 
@@ -508,6 +600,7 @@ bool task_channel<T>::release(std::uint64_t key, task_channel* other) {
 template <class T>
 std::size_t task_channel<T>::reserve(std::size_t count) noexcept {
   const lock_guard lock{mutex_};
+  collect(count);
   const std::size_t got = closed_ ? 0 : std::min(count, room());
   reserved_ += got;
   return got;
@@ -524,7 +617,7 @@ template <class T>
 void task_channel<T>::close() noexcept {
   const lock_guard lock{mutex_};
   closed_ = true;
-  set_short_way();
+  collect(0);
   wake_producers();
   not_empty_.notify_all();
 }
@@ -538,8 +631,8 @@ bool task_channel<T>::is_closed() const {
 template <class T>
 void task_channel<T>::set_capacity(std::size_t capacity) {
   const lock_guard lock{mutex_};
-  capacity_ = checked(capacity);
-  set_short_way();
+  const std::size_t before = std::exchange(capacity_, checked(capacity));
+  collect(std::max(before, capacity));
   wake_producers();
 }
 
@@ -550,8 +643,9 @@ std::size_t task_channel<T>::capacity() const {
 }
 
 template <class T>
-typename task_channel<T>::snapshot task_channel<T>::look() const {
+typename task_channel<T>::snapshot task_channel<T>::look() {
   const lock_guard lock{mutex_};
+  collect(0);
   snapshot now{capacity_,      {},         lanes_.size(),
                reserved_,      producers_, lanes_.pushed() + passed_by_,
                lanes_.oldest()};
@@ -562,7 +656,7 @@ typename task_channel<T>::snapshot task_channel<T>::look() const {
 template <class T>
 std::size_t task_channel<T>::size() const {
   const lock_guard lock{mutex_};
-  return lanes_.size();
+  return lanes_.size() + not_in_a_lane();
 }
 
 }  // namespace millpool

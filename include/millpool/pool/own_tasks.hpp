@@ -130,7 +130,7 @@ class own_tasks {
     unsigned& unmeasured = detail::unmeasured_of_this_thread;
     if (unmeasured == 0 || task.extras() != nullptr) return false;
     // Beside other priorities it is the channel that knows whose turn it is, and who has aged.
-    if (lane != this->lane() || (channel_.ready_lanes() & ~(1U << lane)) != 0) return false;
+    if (lane != this->lane() || channel_.ready_lanes().any_but(lane)) return false;
     if (!has_place(pool_conditions::awaited)) return false;
     --unmeasured;
     count_accepted();  // pool_core I1
@@ -230,7 +230,7 @@ class own_tasks {
 
   /// Whether something waits in the channel whose priority is higher than that of what is here.
   [[nodiscard]] bool something_is_higher() const noexcept {
-    return (channel_.ready_lanes() & ((1U << lane()) - 1)) != 0;
+    return channel_.ready_lanes().any_above(lane());
   }
 
  private:

@@ -28,7 +28,7 @@ class result_pace {
     count_ = count;
     const duration apart = (now - std::exchange(at_, now)) / came;
     // Up slowly: a thread that had no processor for a while is not a slow one.
-    apart_ = std::min(apart, 2 * apart_);
+    apart_ = std::clamp(apart, duration{1}, 2 * apart_);
   }
 
   /// Whether at least four come in a moment; and so few that of `capacity` most are still free

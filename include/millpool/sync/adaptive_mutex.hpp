@@ -29,7 +29,7 @@ namespace millpool {
 ///           got the lock while the unlock before has not returned yet: after it has released the
 ///           word, unlock only passes its address to futex_wake, which needs no word there.
 /// Source    U. Drepper, "Futexes are tricky", 2011, the second mutex; with a bounded spin before
-///           the sleep. Checked by the tsan preset; tests/model/adaptive_mutex_model.cpp walks the
+///           the sleep. Checked by the tsan preset; tests/model/mutex_model.cpp walks the
 ///           interleavings.
 class adaptive_mutex {
  public:

@@ -9,11 +9,13 @@
 #else
 #include "millpool/sync/adaptive_condition.hpp"
 #include "millpool/sync/adaptive_mutex.hpp"
+#include "millpool/sync/asymmetric_mutex.hpp"
 
 namespace millpool {
 
 using mutex = adaptive_mutex;
 using condition_variable = adaptive_condition;
+using quick_mutex = asymmetric_mutex;  // without a condition variable
 
 }  // namespace millpool
 #endif

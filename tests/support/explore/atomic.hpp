@@ -58,6 +58,9 @@ class atomic {
   T fetch_and(T with, std::memory_order = std::memory_order_seq_cst) noexcept {
     return change("fetch_and", [&](T before) { return static_cast<T>(before & with); });
   }
+  T fetch_xor(T with, std::memory_order = std::memory_order_seq_cst) noexcept {
+    return change("fetch_xor", [&](T before) { return static_cast<T>(before ^ with); });
+  }
 
   bool compare_exchange_strong(T& expected, T desired,
                                std::memory_order = std::memory_order_seq_cst,

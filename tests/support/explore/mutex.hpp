@@ -42,6 +42,8 @@ class mutex {
   bool locked_ = false;
 };
 
+using quick_mutex = mutex;
+
 class condition_variable {
  public:
   condition_variable() = default;

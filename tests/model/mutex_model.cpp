@@ -1,10 +1,12 @@
-// Has the lock one owner at a time, and is no sleeper of it, or of its condition, ever forgotten?
+// Have the locks one owner at a time, and is no sleeper of them, or of the condition, ever
+// forgotten?
 //
 // The library's own code, under its own name: elsewhere in the models millpool::mutex is the
 // explorer's. The explorer runs on one CPU, so nobody spins here; a look that succeeds while
 // spinning is a try_lock.
 #include "millpool/sync/adaptive_condition.hpp"
 #include "millpool/sync/adaptive_mutex.hpp"
+#include "millpool/sync/asymmetric_mutex.hpp"
 #include "millpool/sync/futex.hpp"
 #include "tests/support/explore/explore.hpp"
 
@@ -24,7 +26,7 @@ using lock_of = std::unique_lock<adaptive_mutex>;
 // ---- the mutex
 
 // Three threads go in and out; another may come at each step, also inside.
-template <int rounds>
+template <class Mutex, int rounds>
 struct in_and_out {
   static constexpr unsigned threads = 3;
 
@@ -46,17 +48,23 @@ struct in_and_out {
     --inside;
   }
 
-  adaptive_mutex guard;
+  Mutex guard;
   int inside = 0;
   int entered = 0;
 };
 
 TEST(AdaptiveMutexModel, HasOneOwnerAndForgetsNoSleeper) {
-  explore::expect_holds<in_and_out<1>>();
-  explore::expect_holds<in_and_out<2>>();
+  explore::expect_holds<in_and_out<adaptive_mutex, 1>>();
+  explore::expect_holds<in_and_out<adaptive_mutex, 2>>();
+}
+TEST(AsymmetricMutexModel, HasOneOwnerAndForgetsNoSleeper) {
+  explore::expect_holds<in_and_out<asymmetric_mutex, 1>>(explore::late_stores);
+  explore::expect_holds<in_and_out<asymmetric_mutex, 2>>(explore::late_stores);
+  explore::expect_holds<in_and_out<asymmetric_mutex, 1>>(explore::late_stores_and_fences);
 }
 
 // try_lock takes it in the moment between an unlock and the one that was woken.
+template <class Mutex>
 struct a_barging_try_lock {
   static constexpr unsigned threads = 3;
 
@@ -73,12 +81,15 @@ struct a_barging_try_lock {
   }
   void end() { check(guard.try_lock(), "it is free in the end"); }
 
-  adaptive_mutex guard;
+  Mutex guard;
   int inside = 0;
 };
 
 TEST(AdaptiveMutexModel, ForgetsNoSleeperWhenAnotherTakesTheLockBeforeIt) {
-  explore::expect_holds<a_barging_try_lock>();
+  explore::expect_holds<a_barging_try_lock<adaptive_mutex>>();
+}
+TEST(AsymmetricMutexModel, ForgetsNoSleeperWhenAnotherTakesTheLockBeforeIt) {
+  explore::expect_holds<a_barging_try_lock<asymmetric_mutex>>(explore::late_stores);
 }
 
 // ---- the condition
@@ -170,11 +181,24 @@ TEST(AdaptiveConditionModel, WakesAllAtNotifyAll) {
 // ---- what must be noticed
 
 TEST(AdaptiveMutexModel, CatchesAWakeThatWakesNobody) {
-  explore::expect_caught<in_and_out<1>>(fault::futex_wakes_nobody);
-  explore::expect_caught<a_barging_try_lock>(fault::futex_wakes_nobody);
+  explore::expect_caught<in_and_out<adaptive_mutex, 1>>(fault::futex_wakes_nobody);
+  explore::expect_caught<a_barging_try_lock<adaptive_mutex>>(fault::futex_wakes_nobody);
 }
 TEST(AdaptiveMutexModel, CatchesAnRmwThatIsALoadAndAStore) {
-  explore::expect_caught<in_and_out<1>>(fault::rmw_is_load_and_store);
+  explore::expect_caught<in_and_out<adaptive_mutex, 1>>(fault::rmw_is_load_and_store);
+}
+
+TEST(AsymmetricMutexModel, CatchesAWakeThatWakesNobody) {
+  explore::expect_caught<in_and_out<asymmetric_mutex, 1>>(fault::futex_wakes_nobody);
+}
+TEST(AsymmetricMutexModel, CatchesAnRmwThatIsALoadAndAStore) {
+  explore::expect_caught<in_and_out<asymmetric_mutex, 1>>(fault::rmw_is_load_and_store);
+}
+TEST(AsymmetricMutexModel, CatchesEitherHalfOfTheBarrierThatDoesNothing) {
+  explore::expect_caught<in_and_out<asymmetric_mutex, 1>>(fault::heavy_barrier_does_nothing,
+                                                          explore::late_stores);
+  explore::expect_caught<in_and_out<asymmetric_mutex, 1>>(fault::light_barrier_does_nothing,
+                                                          explore::late_stores_and_fences);
 }
 
 // The slip that the class warns of: who has slept takes the lock as `held`, and so forgets the

@@ -1,7 +1,7 @@
-// adaptive_mutex: one owner at a time, and no system call unless somebody sleeps.
-// The interleavings: tests/model/adaptive_mutex_model.cpp.
+// adaptive_mutex, asymmetric_mutex: one owner at a time, no system call unless somebody sleeps.
+// The interleavings: tests/model/mutex_model.cpp.
 #include "millpool/sync/adaptive_mutex.hpp"
-
+#include "millpool/sync/asymmetric_mutex.hpp"
 #include "tests/support/run_together.hpp"
 #include "tests/support/scaled.hpp"
 #include "tests/support/without_system_calls.hpp"
@@ -10,7 +10,9 @@
 
 #include <cstddef>
 #include <mutex>
+#include <string>
 #include <thread>
+#include <type_traits>
 #include <vector>
 
 namespace millpool {
@@ -19,12 +21,23 @@ namespace {
 static_assert(sizeof(adaptive_mutex) == 4);
 constinit adaptive_mutex constant_initialized;
 
+template <class Mutex>
+struct MutexTest : testing::Test {};
+struct names {
+  template <class Mutex>
+  static std::string GetName(int) {
+    return std::is_same_v<Mutex, adaptive_mutex> ? "Adaptive" : "Asymmetric";
+  }
+};
+using mutexes = testing::Types<adaptive_mutex, asymmetric_mutex>;
+TYPED_TEST_SUITE(MutexTest, mutexes, names);
+
 TEST(AdaptiveMutex, NeedsNoCodeToBeInitialized) {
   const std::lock_guard lock{constant_initialized};
 }
 
-TEST(AdaptiveMutex, IsTakenByTryLockOnlyWhileFree) {
-  adaptive_mutex guard;
+TYPED_TEST(MutexTest, IsTakenByTryLockOnlyWhileFree) {
+  TypeParam guard;
   ASSERT_TRUE(guard.try_lock());
   EXPECT_FALSE(guard.try_lock());
   std::jthread{[&] { EXPECT_FALSE(guard.try_lock()); }};
@@ -33,9 +46,9 @@ TEST(AdaptiveMutex, IsTakenByTryLockOnlyWhileFree) {
   guard.unlock();
 }
 
-TEST(AdaptiveMutex, LocksWithTheStandardsGuards) {
-  adaptive_mutex one;
-  adaptive_mutex two;
+TYPED_TEST(MutexTest, LocksWithTheStandardsGuards) {
+  TypeParam one;
+  TypeParam two;
   {
     const std::scoped_lock both{one, two};
     EXPECT_FALSE(one.try_lock());
@@ -47,9 +60,9 @@ TEST(AdaptiveMutex, LocksWithTheStandardsGuards) {
   EXPECT_FALSE(second.owns_lock());
 }
 
-TEST(AdaptiveMutex, CallsTheSystemForNothingWhileNobodyWaits) {
+TYPED_TEST(MutexTest, CallsTheSystemForNothingWhileNobodyWaits) {
   test::expect_no_system_call([] {
-    adaptive_mutex guard;
+    TypeParam guard;
     for (int i = 0; i < 10; ++i) {
       guard.lock();
       (void)guard.try_lock();
@@ -59,10 +72,10 @@ TEST(AdaptiveMutex, CallsTheSystemForNothingWhileNobodyWaits) {
 }
 
 // Sections long enough that some threads sleep, and short enough that some find it while they spin.
-TEST(AdaptiveMutex, Stress_HasOneOwnerAtATimeWhoSeesWhatTheOthersDid) {
+TYPED_TEST(MutexTest, Stress_HasOneOwnerAtATimeWhoSeesWhatTheOthersDid) {
   const int rounds = test::scaled(20'000);
   for (const int threads : {2, 3, 4, 8}) {
-    adaptive_mutex guard;
+    TypeParam guard;
     long count = 0;  // plain on purpose: the lock alone orders it
     test::run_together(threads, [&](int thread) {
       for (int i = 0; i < rounds; ++i) {
@@ -76,9 +89,9 @@ TEST(AdaptiveMutex, Stress_HasOneOwnerAtATimeWhoSeesWhatTheOthersDid) {
   }
 }
 
-TEST(AdaptiveMutex, Stress_IsTakenByTryLockOneAtATime) {
+TYPED_TEST(MutexTest, Stress_IsTakenByTryLockOneAtATime) {
   const int rounds = test::scaled(20'000);
-  adaptive_mutex guard;
+  TypeParam guard;
   long count = 0;
   test::run_together(4, [&](int) {
     for (int taken = 0; taken < rounds;) {
