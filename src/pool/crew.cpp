@@ -242,7 +242,12 @@ std::optional<std::system_error> crew::start_one() {
 }
 
 void crew::report(const std::optional<std::system_error>& failure) {
-  if (failure && core_.options().on_thread_failure) core_.options().on_thread_failure(*failure);
+  if (!failure || !core_.options().on_thread_failure) return;
+  // The hook may wait for who purges the pool. What a worker has in its hands here it runs after.
+  runner* const self = runner::of(core_);
+  const bool takes = self != nullptr && self->set_takes(false);
+  core_.options().on_thread_failure(*failure);
+  if (takes) self->set_takes(true);
 }
 
 // Whether the thread has counted its last; then its counts are kept here, and it may be destroyed.

@@ -2,6 +2,8 @@
 #include "src/pool/pool_core.hpp"
 
 #include "millpool/sync/asymmetric_barrier.hpp"
+#include "millpool/sync/futex.hpp"
+#include "millpool/sync/spin.hpp"
 #include "millpool/sync/thread_host.hpp"
 #include "src/pool/visit.hpp"
 
@@ -363,8 +365,7 @@ std::optional<waiting_task> pool_core::take_owned_by(const void* owner) {
   return waiting_task{std::move(*task), when.came};
 }
 
-std::vector<pool_core::task_in_lane> pool_core::take_all_waiting() {
-  std::vector<task_in_lane> all;
+void pool_core::take_all_waiting(std::vector<task_in_lane>& all) {
   const auto reserve = [&](std::size_t count) { all.reserve(all.size() + count); };
   const auto keep = [&](queued_task&& task, const arrival& when) {
     all.push_back({std::move(task), when});
@@ -389,7 +390,7 @@ std::vector<pool_core::task_in_lane> pool_core::take_all_waiting() {
     kept += all.size() - first;
     return false;
   });
-  if (kept == 0) return all;
+  if (kept == 0) return;
   idle_.wake_all();  // their workers give their places back
   // They were to run before what is in the channel, of the same lane.
   std::rotate(all.begin(), all.end() - static_cast<std::ptrdiff_t>(kept), all.end());
@@ -400,7 +401,7 @@ std::vector<pool_core::task_in_lane> pool_core::take_all_waiting() {
                          std::back_inserter(in_order),
                          [&](const task_in_lane& each) { return each.when.lane == lane; });
   }
-  return in_order;
+  all = std::move(in_order);
 }
 
 bool pool_core::acquire_serial(const queued_task& task) {
@@ -573,11 +574,39 @@ void pool_core::resume_for_good() noexcept {
   resume();
 }
 
+// In a pause, a worker that was about to run a task, or to steal one, lays it back: after this it
+// has. Without a pause what is in its hands is about to run. Nobody tells when its hands are empty,
+// since that would cost something with each task; so this looks again and again.
+void pool_core::await_empty_hands() {
+  constexpr duration a_nap = std::chrono::microseconds{50};
+  const runner* const self = runner::of(*this);
+  const auto are_empty = [&] {
+    if (!paused()) return true;
+    bool all = true;
+    crew_.for_each_runner(
+        [&](const runner& each) { all = all && (&each == self || each.hands_are_empty()); });
+    return all;
+  };
+  heavy_barrier();  // runner I3
+  while (!spin_until(are_empty)) {
+    atomic<std::uint32_t> nobody{0};
+    futex_wait_until(nobody, 0, deadline_after(steady().now(), a_nap));
+  }
+}
+
 std::vector<purged_task> pool_core::purge() {
   std::vector<purged_task> purged;
   if (forked()) return purged;
-  std::vector<task_in_lane> all = take_all_waiting();
-  purged.reserve(all.size());
+  await_empty_hands();
+  std::vector<task_in_lane> all;
+  try {
+    take_all_waiting(all);
+    purged.reserve(all.size());
+  } catch (const std::bad_alloc&) {
+    for (auto& [task, when] : all) end_outside(std::move(task), when.came, task_state::discarded);
+    idle_.wake_all();  // as at the end of take_all_waiting()
+    throw;
+  }
   for (auto& [task, when] : all) {
     count_outside(task_state::discarded, task.of_class());
     report_end(task.of_class(), task_state::discarded, waited_since(when.came), {});

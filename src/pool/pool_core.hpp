@@ -208,7 +208,9 @@ class pool_core : public std::enable_shared_from_this<pool_core> {
     queued_task task;
     arrival when;
   };
-  [[nodiscard]] std::vector<task_in_lane> take_all_waiting();
+  // Adds to `all`, which is the caller's also when this throws std::bad_alloc.
+  void take_all_waiting(std::vector<task_in_lane>& all);
+  void await_empty_hands();
   [[nodiscard]] std::uint64_t unsettled();  // I1
   [[nodiscard]] duration waited_since(time_point submitted) const noexcept;
   std::expected<void, submit_errc> ask_first(queued_task& task, unsigned lane,

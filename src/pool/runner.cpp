@@ -198,7 +198,7 @@ bool runner::run_here(queued_task& task, unsigned lane) {
 }
 
 bool runner::run_one_waiting() noexcept {
-  if (unsettled_ >= helping_max) return false;
+  if (unsettled() >= helping_max) return false;
   std::optional<waiting_task> next = take_kept(nullptr);
   if (!next) next = core_.take_put_off();
   if (!next) {
@@ -219,7 +219,7 @@ std::optional<waiting_task> runner::take_kept(const void*) noexcept { return std
 own_tasks* runner::fork(const task_kind&, millpool::completion&) noexcept { return nullptr; }
 
 bool runner::run_waiting(const void* owner) noexcept {
-  if (unsettled_ < helping_max && !core_.paused()) {
+  if (unsettled() < helping_max && !core_.paused()) {
     auto next = take_kept(owner);
     if (!next) next = core_.take_owned_by(owner);
     if (next) {

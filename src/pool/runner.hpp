@@ -45,12 +45,18 @@ struct task_cells {
 ///   this thread             1. pushes or pops the frame  2. light_barrier()  3. reads conditions_
 ///   cancel(), abandon()     1. sets its bit there        2. heavy_barrier()
 ///                           3. abandon() reads top_
+/// The same in a pause: a thread takes a task, and then reads the bit of pause(); purge() passes a
+/// heavy_barrier(), and then looks whether all hands are empty.
 /// Invariants
 ///   I1  a task that runs has a frame here. It ends when its frame is popped by this thread, or
 ///       when abandon() marks the frame. Either abandon() sees the pop, or this thread sees its bit
 ///       and then decides under mutex_: so exactly one of them ends it (promise P1).
 ///   I2  a thread that has not seen the bit of the cancel step had pushed its frame before the
 ///       step's barrier: after it no task starts (promise P4).
+///   I3  between tasks a thread may have one in its hands, which lies nowhere and does not run.
+///       Before it takes one it looks at the conditions, and after, and lays it back in a pause. So
+///       hands that are empty once, after the barrier of a pause, stay so. (Inside a task, too, it
+///       has others in its hands for a moment, as it looks for the one that it waits for.)
 /// Thread safety  its own thread, but for abandon(), leave_behind() and the readers of cells and
 ///                activity.
 class runner : public thread_host {
@@ -78,16 +84,17 @@ class runner : public thread_host {
   /// \param  submitted  a stamp.
   void run(queued_task&& task, time_point submitted) noexcept { run(task.release(), submitted); }
   /// The same for a task that is the caller's as words, and is no more after.
-  void run(const task_words& task, time_point submitted) noexcept {
+  [[gnu::always_inline]] void run(const task_words& task, time_point submitted) noexcept {
     if (block_depth_ > 0) [[unlikely]]
       return run_while_blocked(queued_task{task}, submitted);
-    ++unsettled_;
+    count_unsettled(1);
     if (is_plain(task, submitted)) {
       run_plain(task);
     } else {
       run_to_its_end(queued_task{task}, submitted);
     }
-    --unsettled_;
+    count_unsettled(-1);
+    light_barrier();  // before the next look at the conditions: I3
   }
 
   /// Runs a task that found no room in the channel. Never waits for room. Tasks that do this in one
@@ -120,7 +127,23 @@ class runner : public thread_host {
 
   /// The same, plus those whose end this thread is telling: their continuations run here, and they
   /// cannot settle before these return. Own thread only.
-  [[nodiscard]] std::size_t unsettled() const noexcept { return unsettled_; }
+  [[nodiscard]] std::size_t unsettled() const noexcept {
+    return unsettled_.load(std::memory_order_relaxed);  // relaxed: its own
+  }
+
+  /// Says whether this thread may take a task; it calls light_barrier() before it does. \return
+  /// what it said before. Own thread only.
+  bool set_takes(bool so) noexcept {
+    const bool before = takes_.load(std::memory_order_relaxed);  // relaxed: its own
+    takes_.store(so, std::memory_order_release);                 // release: see hands_are_empty()
+    return before;
+  }
+
+  /// Any thread. I3. Acquire: what they held lies where it belongs.
+  [[nodiscard]] bool hands_are_empty() const noexcept {
+    return !takes_.load(std::memory_order_acquire) ||
+           unsettled_.load(std::memory_order_acquire) > 0;
+  }
 
   /// What is left of a task that was given up: who is to be told.
   struct orphan {
@@ -186,6 +209,11 @@ class runner : public thread_host {
   void end(millpool::completion* target, class_record* of_class, task_state state,
            std::exception_ptr error, duration waited, duration ran) noexcept;
   void measure(time_point submitted, duration waited, duration ran) noexcept;
+  void count_unsettled(int by) noexcept {
+    // relaxed: its own. release: see hands_are_empty().
+    unsettled_.store(unsettled_.load(std::memory_order_relaxed) + static_cast<std::size_t>(by),
+                     std::memory_order_release);
+  }
   void settled() noexcept {
     cells_.settled.add();
     if (role_ == role::guest) look_whether_awaited();
@@ -200,12 +228,13 @@ class runner : public thread_host {
   runner* outer_ = nullptr;  // the thread's runner before install(), and so the next two
   thread_host* outer_host_ = nullptr;
   own_tasks* outer_kept_ = nullptr;
-  std::size_t unsettled_ = 0;
-  std::size_t block_depth_ = 0;    // calls of block() without their unblock()
-  std::size_t nested_here_ = 0;    // how deep run_here() has nested
-  std::uint32_t short_tasks_ = 0;  // measured in a row
-  atomic<frame*> top_{nullptr};    // written by this thread alone
-  atomic<bool> blocks_{false};     // the same
+  atomic<std::size_t> unsettled_{0};  // written by this thread alone
+  atomic<bool> takes_{false};         // the same
+  std::size_t block_depth_ = 0;       // calls of block() without their unblock()
+  std::size_t nested_here_ = 0;       // how deep run_here() has nested
+  std::uint32_t short_tasks_ = 0;     // measured in a row
+  atomic<frame*> top_{nullptr};       // written by this thread alone
+  atomic<bool> blocks_{false};        // the same
   task_cells cells_;
   mutable mutex mutex_;
   bool left_behind_ = false;  // guarded by mutex_

@@ -30,9 +30,13 @@ bool pool_core::cancel(duration limit) {
   cancelling_.store(true);
   conditions_.set(pool_conditions::cancels);
   heavy_barrier();  // I2: no task starts from here on
-  for (auto& [task, when] : take_all_waiting()) {
-    end_outside(std::move(task), when.came, task_state::cancelled);
+  std::vector<task_in_lane> all;
+  try {
+    take_all_waiting(all);
+  } catch (const std::bad_alloc&) {
+    // Then the workers take the rest, and end it as cancelled: I2.
   }
+  for (auto& [task, when] : all) end_outside(std::move(task), when.came, task_state::cancelled);
   resume_for_good();  // a paused worker is to see the end
   return wait_idle(deadline_after(options_.time->now(), limit));
 }

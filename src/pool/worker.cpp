@@ -54,11 +54,13 @@ void worker::main(std::shared_ptr<pool_core> core) noexcept {
   if (kept_ != nullptr && keeps_own_) kept_->hand_to(*this);
   const worker_info info{core->options().name, name_, index_};
   if (core->options().on_worker_start) core->options().on_worker_start(info);
+  set_takes(true);
   while (std::optional<waiting_task> next_one = next()) {
     ++ran_since_woken_;
     run(std::move(next_one->task), next_one->submitted);
     run_kept();
   }
+  set_takes(false);
   give_places_back();
   kept_ = nullptr;  // nobody would run what the hook submits
   detail::kept_by_this_thread = nullptr;

@@ -83,6 +83,7 @@ class worker final : public runner {
   [[nodiscard]] waiting_task found(waiting_task task, bool more);
   void stop_searching() noexcept;
   [[nodiscard]] bool sleep(bool lazily);
+  [[nodiscard]] bool sleep_until_woken(bool lazily);
   void wake_up() noexcept;
   void has_been_woken() noexcept;
 

@@ -72,6 +72,13 @@ void worker::stop_searching() noexcept {
 // Returns whether to look for work again; false: idle for too long, and not needed.
 // \param  lazily  leave to another worker that is awake what comes just now.
 bool worker::sleep(bool lazily) {
+  set_takes(false);
+  const bool again = sleep_until_woken(lazily);
+  set_takes(true);
+  return again;
+}
+
+bool worker::sleep_until_woken(bool lazily) {
   idle_workers& idle = core_.idle();
   give_places_back();
   ran_since_woken_ = 0;

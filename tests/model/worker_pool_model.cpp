@@ -249,6 +249,25 @@ TEST(WorkerPoolModel, TasksOfOneKeyRunOneAtATimeAndTheLastWorkerEnds) {
   explore::expect_holds<two_tasks_of_one_key>(fewer);
 }
 
+// A paused pool is purged: nothing waits in it any more, also not in the hand of a worker that was
+// about to run or to steal what another keeps.
+struct a_purge_in_a_pause : with_pool {
+  void thread(unsigned) {
+    pool = explored_pool(2, 256, time);
+    pool->submit([this] { check(pool->post([] {}).has_value(), "an open pool accepts"); }).get();
+    pool->pause();
+    const auto purged = pool->purge();
+    pool->wait_idle();
+    pool->resume();
+    pool->close();
+  }
+  void end() { check(even_account().ended() == 2, "P1: each has ended"); }
+};
+
+TEST(WorkerPoolModel, APurgeInAPauseLeavesNothing) {
+  explore::expect_holds<a_purge_in_a_pause>(fewer);
+}
+
 // A task pauses its pool: what it submits after that waits for the resume, whatever another worker
 // was about to do.
 struct a_task_pauses_its_pool : with_pool {

@@ -15,6 +15,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <malloc.h>
+#include <new>
+#include <vector>
 
 namespace millpool {
 namespace {
@@ -158,6 +160,56 @@ TEST_P(P14_Memory, PayloadsInsideAreNoMoreThanCapacityAndWorkersAllow) {
   });
   pool.wait_idle();
   EXPECT_FALSE(too_many);
+}
+
+// 40 tasks wait in a paused pool: some in the channel, in two lanes, and some with a worker.
+struct a_pool_with_tasks {
+  a_pool_with_tasks() {
+    pool.submit([&] {
+          pool.pause();
+          for (int i = 0; i < 20; ++i) waiting.push_back(pool.submit([] {}));
+        })
+        .get();
+    for (int i = 0; i < 10; ++i) waiting.push_back(pool.submit({.priority = 7U}, [] {}));
+    for (int i = 0; i < 10; ++i) waiting.push_back(pool.submit([] {}));
+  }
+  void expect_all_ended() {
+    for (const future<void>& each : waiting) EXPECT_TRUE(each.is_ready());
+    const auto seen = pool.stats().tasks;
+    EXPECT_EQ(seen.inside(), 0U);
+    EXPECT_EQ(seen.accepted, waiting.size() + 1);
+  }
+  worker_pool pool{test::sized(1)};
+  std::vector<future<void>> waiting;
+};
+
+using P1_WithoutMemory = test::PoolTest;
+
+constexpr std::uint64_t at_any_allocation = 12;
+
+TEST_F(P1_WithoutMemory, APurgeLosesNothing) {
+  for (std::uint64_t after = 0; after < at_any_allocation; ++after) {
+    a_pool_with_tasks one;
+    try {
+      const test::no_memory none{after};
+      (void)one.pool.purge();
+    } catch (const std::bad_alloc&) {
+    }
+    one.pool.resume();
+    one.pool.wait_idle();
+    one.expect_all_ended();
+  }
+}
+
+TEST_F(P1_WithoutMemory, ACancelLosesNothing) {
+  for (std::uint64_t after = 0; after < at_any_allocation; ++after) {
+    a_pool_with_tasks one;
+    {
+      const test::no_memory none{after};
+      EXPECT_TRUE(one.pool.cancel(std::chrono::seconds{30}));
+    }
+    one.expect_all_ended();
+  }
 }
 
 using P14_AfterABurst = test::PoolTest;
