@@ -1,0 +1,164 @@
+// How a pool is seen and steered: its classes, pause and resume, purge, its figures.
+#include "millpool/sync/asymmetric_barrier.hpp"
+#include "millpool/sync/futex.hpp"
+#include "millpool/sync/spin.hpp"
+#include "src/pool/pool_core.hpp"
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <new>
+#include <stdexcept>
+#include <string>
+#include <utility>
+
+namespace millpool {
+
+task_class pool_core::add_class(task_class_options options) {
+  if (forked()) return {};  // classes_mutex_ may be held for ever, and nothing will be submitted
+  if (options.name.empty()) throw std::invalid_argument{"task_class.name: must not be empty"};
+  if (options.priority >= lane_count) {
+    throw std::invalid_argument{"task_class '" + options.name +
+                                "': priority: 0 (the highest) to 7, is " +
+                                std::to_string(options.priority)};
+  }
+  const lock_guard lock{classes_mutex_};
+  for (const class_record& other : classes_) {
+    if (other.options.name == options.name) {
+      throw std::invalid_argument{"task_class '" + options.name + "': this pool has one already"};
+    }
+  }
+  class_record& added = classes_.emplace_back();
+  added.options = std::move(options);
+  return task_class{&added};
+}
+
+void pool_core::pause() noexcept {
+  if (forked()) return;
+  const lock_guard lock{pause_mutex_};
+  if (ending_) return;
+  conditions_.set(pool_conditions::pauses);
+  heavy_barrier();  // who takes what is kept from here on sees it
+  // By their locks, so that no worker that looked at the conditions before takes a task after.
+  channel_.pause();
+  put_off_.pause();
+}
+
+void pool_core::resume() noexcept {
+  if (forked()) return;
+  {
+    const lock_guard lock{pause_mutex_};
+    put_off_.resume();
+    channel_.resume();
+    conditions_.clear(pool_conditions::pauses);  // before the wake: see wake_for_work()
+  }
+  idle_.wake_all();
+  // A pool with no thread yet starts one, but not only to see that it is closed.
+  if (channel_.can_take() || put_off_.can_take()) wake_for_work();
+}
+
+void pool_core::resume_for_good() noexcept {
+  {
+    const lock_guard lock{pause_mutex_};
+    ending_ = true;
+  }
+  resume();
+}
+
+// In a pause, a worker that was about to run a task, or to steal one, lays it back: after this it
+// has. Without a pause what is in its hands is about to run. Nobody tells when its hands are empty,
+// since that would cost something with each task; so this looks again and again.
+void pool_core::await_empty_hands() {
+  constexpr duration a_nap = std::chrono::microseconds{50};
+  const runner* const self = runner::of(*this);
+  const auto are_empty = [&] {
+    if (!paused()) return true;
+    bool all = true;
+    crew_.for_each_runner(
+        [&](const runner& each) { all = all && (&each == self || each.hands_are_empty()); });
+    return all;
+  };
+  heavy_barrier();  // runner I3
+  while (!spin_until(are_empty)) {
+    atomic<std::uint32_t> nobody{0};
+    futex_wait_until(nobody, 0, deadline_after(steady().now(), a_nap));
+  }
+}
+
+std::vector<purged_task> pool_core::purge() {
+  std::vector<purged_task> purged;
+  if (forked()) return purged;
+  await_empty_hands();
+  std::vector<task_in_lane> all;
+  try {
+    take_all_waiting(all);
+    purged.reserve(all.size());
+  } catch (const std::bad_alloc&) {
+    for (auto& [task, when] : all) end_outside(std::move(task), when.came, task_state::discarded);
+    idle_.wake_all();  // as at the end of take_all_waiting()
+    throw;
+  }
+  for (auto& [task, when] : all) {
+    count_outside(task_state::discarded, task.of_class());
+    report_end(task.of_class(), task_state::discarded, waited_since(when.came), {});
+    purged.emplace_back(std::move(task), static_cast<unsigned>(when.lane));
+    settle_outside();
+  }
+  return purged;
+}
+
+pool_stats pool_core::stats() {
+  pool_stats now;
+  now.name = options_.name;
+  if (forked()) return now;
+  for (std::size_t i = 0; i < task_state_count; ++i) {
+    // acquire: see count_outside(). What ended is read before what was accepted, as in crew.
+    now.tasks.of(static_cast<task_state>(i)) = ended_outside_[i].load(std::memory_order_acquire);
+  }
+  crew_.add_up(now);
+  std::array<std::size_t, lane_count> kept{};
+  kept_.any_of(0, [&](const own_tasks& each) {
+    kept[each.lane()] += each.size();
+    return false;
+  });
+  const auto seen = channel_.look();
+  const auto beyond = put_off_.look();
+  now.tasks.accepted += kept_.accepted() + forked_halves_.load(std::memory_order_relaxed) +
+                        seen.pushed + beyond.pushed;
+  now.put_off = beyond.waiting;
+  now.queue_capacity = seen.capacity;
+  const std::uint64_t inside = now.tasks.accepted - now.tasks.ended();
+  now.tasks.waiting = std::min<std::uint64_t>(seen.waiting + beyond.waiting, inside);
+  // What workers keep was read earlier, and counts halves of joins, too. But it was never more than
+  // the places that they hold, nor is a task that runs among it.
+  std::uint64_t left = inside - now.tasks.waiting;
+  left -= std::min<std::uint64_t>(left, now.workers.running + now.workers.blocked);
+  left = std::min<std::uint64_t>(left, seen.reserved);
+  for (std::size_t lane = 0; lane < lane_count; ++lane) {
+    const auto here = std::min<std::uint64_t>(kept[lane], left);
+    left -= here;
+    now.tasks.waiting += here;
+    now.depth[lane] = seen.depth[lane] + here;
+  }
+  now.tasks.running = inside - now.tasks.waiting;
+  for (const auto& oldest : {seen.oldest, beyond.oldest}) {
+    if (!oldest) continue;
+    now.oldest_waiting =
+        std::max(now.oldest_waiting, options_.time->now() - stamp::time_of(*oldest));
+  }
+  now.paused = paused();
+  for (std::size_t i = 0; i < submit_errc_count; ++i) {
+    now.refused[i] = refused_[i].load(std::memory_order_relaxed);
+  }
+  const lock_guard lock{classes_mutex_};
+  for (const class_record& each : classes_) {
+    class_stats& row = now.classes.emplace_back();
+    row.name = each.options.name;
+    for (std::size_t i = 0; i < task_state_count; ++i) {
+      row.ended[i] = each.ended[i].load(std::memory_order_relaxed);
+    }
+  }
+  return now;
+}
+
+}  // namespace millpool
