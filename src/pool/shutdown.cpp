@@ -33,7 +33,7 @@ bool pool_core::cancel(duration limit) {
   std::vector<task_in_lane> all;
   try {
     take_all_waiting(all);
-  } catch (const std::bad_alloc&) {
+  } catch (const std::bad_alloc&) {  // NOLINT(bugprone-empty-catch)
     // Then the workers take the rest, and end it as cancelled: I2.
   }
   for (auto& [task, when] : all) end_outside(std::move(task), when.came, task_state::cancelled);

@@ -163,7 +163,7 @@ class lane_ring {
   [[gnu::noinline]] void shrink_to_first_slots() noexcept {
     try {
       move_to_new_slots(first_slots);
-    } catch (const std::bad_alloc&) {
+    } catch (const std::bad_alloc&) {  // NOLINT(bugprone-empty-catch)
       // It keeps what it has, and may be luckier the next time.
     }
   }

@@ -227,8 +227,8 @@ class worker_pool {
   [[nodiscard]] bool is_paused() const noexcept;
 
   /// Takes out all that waits, counted as discarded: in a pause all of it, but for what a task that
-  /// waits or joins has in its hands just then, as it looks for another. \return the tasks, about in
-  /// the order in which they would have run: by priority, and of one priority first those that
+  /// waits or joins has in its hands just then, as it looks for another. \return the tasks, about
+  /// in the order in which they would have run: by priority, and of one priority first those that
   /// workers keep. Run them, or destroy them, and their futures end as discarded.
   /// \throws std::bad_alloc; what was taken has then ended as discarded, and the rest still waits.
   std::vector<purged_task> purge();
