@@ -27,7 +27,8 @@ constexpr unsigned fib_n = 22;
 constexpr auto nothing = [] {};
 constexpr auto one = [] { return 1; };
 
-/// The one worker is in a task that sleeps, until release(); and outlives it.
+/// The one worker is in a task that sleeps, until release(); and outlives it. Unlike in
+/// test::occupation nobody looks again and again: it is the same instructions each time.
 class occupied_worker {
  public:
   explicit occupied_worker(worker_pool& pool) {

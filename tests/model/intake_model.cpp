@@ -18,7 +18,6 @@ namespace millpool {
 namespace {
 
 using explore::check;
-using explore::fault;
 
 constexpr std::size_t lane = 4;
 constexpr time_point came{};
