@@ -47,7 +47,10 @@ std::string_view to_string(task_state state) noexcept {
 }
 
 submit_error::submit_error(submit_errc code)
-    : std::runtime_error{"millpool: the submission was refused: " + std::string{to_string(code)}},
+    : std::runtime_error{std::string{code == submit_errc::would_deadlock
+                                         ? "millpool: the wait could never end: "
+                                         : "millpool: the submission was refused: "}
+                             .append(to_string(code))},
       code_{code} {}
 
 task_stopped::task_stopped(task_state state)

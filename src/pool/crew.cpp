@@ -2,37 +2,13 @@
 
 #include "millpool/sync/asymmetric_barrier.hpp"
 #include "src/pool/pool_core.hpp"
+#include "src/pool/signals_blocked.hpp"
 
 #include <algorithm>
-#include <csignal>
+#include <new>
 #include <utility>
 
 namespace millpool {
-namespace {
-
-/// Blocks signals on this thread for a scope. A thread started meanwhile inherits that, and so
-/// signals are handled by the program's own threads (promise P15); but for those that a thread
-/// brings upon itself, which must reach their handler, and the profiler's.
-class signals_blocked {
- public:
-  signals_blocked() noexcept {
-    sigset_t all;
-    sigfillset(&all);
-    for (const int own : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGSYS, SIGABRT, SIGPROF}) {
-      sigdelset(&all, own);
-    }
-    pthread_sigmask(SIG_SETMASK, &all, &before_);
-  }
-  ~signals_blocked() { pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
-  signals_blocked(const signals_blocked&) = delete;
-  signals_blocked& operator=(const signals_blocked&) = delete;
-
- private:
-  sigset_t before_;
-};
-
-}  // namespace
-
 void crew::start(std::size_t minimum, std::size_t maximum) {
   std::optional<std::system_error> failure;
   bool none = false;
@@ -64,25 +40,110 @@ void crew::resize(std::size_t minimum, std::size_t maximum) {
 }
 
 bool crew::grow() {
+  return add_while(
+      [this, more = true]() mutable { return std::exchange(more, false) && working() < limit_; });
+}
+
+bool crew::grow_to_limit() {
+  return add_while([this] { return working() < limit_; });
+}
+
+std::size_t crew::prestart(std::size_t workers) {
+  set_active(std::max(workers, active()));
+  add_while([this, workers] { return working() < std::min(workers, maximum_); });
+  return live();
+}
+
+// \param  more  asked under the lock, before each. \return false if a thread could not be started.
+template <class More>
+bool crew::add_while(More more) {
   std::optional<std::system_error> failure;
   {
     const lock_guard lock{mutex_};
-    if (sealed_ || workers_.size() >= limit_) return true;
-    failure = start_one();
+    while (!failure && !sealed_ && more()) failure = add_one();
   }
   reap();
   report(failure);
   return !failure;
 }
 
+void crew::set_active(std::size_t workers) noexcept {
+  const lock_guard lock{mutex_};
+  const std::size_t least = std::max<std::size_t>(minimum_.load(std::memory_order_relaxed), 1);
+  active_.store(std::clamp(workers, least, maximum_), std::memory_order_relaxed);
+  update_limit();
+}
+
+crew::limits crew::bounds() const {
+  const lock_guard lock{mutex_};
+  return {active(), minimum_.load(std::memory_order_relaxed), maximum_};
+}
+
+// REQUIRES: mutex_ is held, and the bench is not empty.
+void crew::call_back() noexcept {
+  worker& back = *bench_.back();
+  bench_.pop_back();
+  back.absent.out = false;
+  if (back.absent.is_absent()) ++absent_;  // a hook of its own may wait
+  update_limit();
+  count_workers();
+  back.bed.unpark();
+}
+
+// So many there may be, also of those that sit aside.
+std::size_t crew::most_threads() const noexcept { return maximum_ + compensation(); }
+
+// So many may stand in for absent ones.
+std::size_t crew::compensation() const noexcept {
+  return std::min(absent_, core_.options().max_compensation);
+}
+
+// REQUIRES: mutex_ is held, and the limit allows.
+std::optional<std::system_error> crew::add_one() {
+  if (bench_.empty()) return start_one();
+  call_back();
+  return std::nullopt;
+}
+
 bool crew::leave_if_surplus(worker& self) {
   if (!core_.conditions().any_of(pool_conditions::surplus)) return false;
-  return leave_if(self, [this] { return workers_.size() > limit_; });
+  return leave_if(self, [this] {
+    if (working() <= limit_) return false;
+    const bool may_sit = core_.is_steered() && !bench_is_closed_;
+    return !may_sit || workers_.size() > most_threads();
+  });
+}
+
+bool crew::sit_down_if_surplus(worker& self) {
+  if (!core_.conditions().any_of(pool_conditions::surplus) || !core_.is_steered()) return false;
+  {
+    const lock_guard lock{mutex_};
+    if (sealed_ || bench_is_closed_ || working() <= limit_) return false;
+    bench_.push_back(&self);
+    self.absent.out = true;
+    count_workers();
+  }
+  left_the_others();
+  return true;
+}
+
+bool crew::leave_bench(worker& self) {
+  const lock_guard lock{mutex_};
+  const auto at = std::ranges::find(bench_, &self);
+  if (at == bench_.end()) return false;
+  bench_.erase(at);
+  take_out(self);
+  return true;
+}
+
+void crew::clear_bench() noexcept {
+  const lock_guard lock{mutex_};
+  bench_is_closed_ = true;
+  while (!bench_.empty()) call_back();
 }
 
 bool crew::leave_if_idle(worker& self) {
-  return leave_if(self,
-                  [this] { return workers_.size() > minimum_.load(std::memory_order_relaxed); });
+  return leave_if(self, [this] { return working() > minimum_.load(std::memory_order_relaxed); });
 }
 
 template <class Condition>
@@ -90,31 +151,162 @@ bool crew::leave_if(worker& self, Condition may_leave) {
   {
     const lock_guard lock{mutex_};
     if (sealed_ || !may_leave()) return false;
-    const auto at = std::ranges::find(workers_, &self, &std::unique_ptr<worker>::get);
-    departed_.push_back(std::move(*at));
-    workers_.erase(at);
-    count_workers();
+    take_out(self);
   }
-  // A task may have come while this worker was still counted, and so no other was started or woken.
-  heavy_barrier();  // who keeps a task sees the room for one more, or we see the task; so below
-  if (core_.task_visible()) core_.wake_for_work();
+  left_the_others();
   return true;
 }
 
-void crew::worker_blocks() {
-  {
-    const lock_guard lock{mutex_};
-    ++blocked_;
-    update_limit();
-  }
-  heavy_barrier();
+// REQUIRES: mutex_ is held.
+void crew::take_out(worker& gone) {
+  gone.absent.out = true;
+  const auto at = std::ranges::find(workers_, &gone, &std::unique_ptr<worker>::get);
+  departed_.push_back(std::move(*at));
+  workers_.erase(at);
+  count_workers();
+}
+
+// A task may have come while a worker was still counted, and so no other was started or woken.
+void crew::left_the_others() {
+  heavy_barrier();  // who keeps a task sees the room for one more, or we see the task; so below
   if (core_.task_visible()) core_.wake_for_work();
 }
 
-void crew::worker_unblocks() noexcept {
+void crew::worker_blocks(runner& self) {
+  {
+    const lock_guard lock{mutex_};
+    if (!is_absent_from_here(self, true)) return;
+  }
+  left_the_others();
+}
+
+void crew::worker_unblocks(runner& self) noexcept {
   const lock_guard lock{mutex_};
-  --blocked_;
+  static_cast<void>(is_absent_from_here(self, false));
+}
+
+// Returns whether another may take its place, or its own is taken again.
+bool crew::is_absent_from_here(runner& of, bool blocks) noexcept {
+  const bool was_absent = of.absent.is_absent();
+  of.absent.blocks = blocks;
+  return changes_absence(of, was_absent);
+}
+
+// The same; a guest has none, nor has who has left.
+bool crew::changes_absence(runner& of, bool was_absent) noexcept {
+  if (of.is_guest() || of.absent.out || of.absent.is_absent() == was_absent) return false;
+  was_absent ? --absent_ : ++absent_;
   update_limit();
+  return true;
+}
+
+void crew::mark_overdue(duration age) noexcept {
+  bool room_for_more = false;
+  {
+    const lock_guard lock{mutex_};
+    visit_all([&](runner& each) {
+      if (each.seen().age < age || !each.mark_overdue()) return;
+      const bool was_absent = each.absent.is_absent();
+      ++overdue_;
+      ++each.absent.overdue;
+      room_for_more = changes_absence(each, was_absent) || room_for_more;
+    });
+  }
+  if (room_for_more) left_the_others();
+}
+
+std::optional<stuck_task> crew::mark_stuck(duration age) {
+  std::optional<stuck_task> found;
+  const lock_guard lock{mutex_};
+  visit_all([&](runner& each) {
+    if (found || each.seen().age < age) return;
+    found = each.mark_stuck();
+    if (!found) return;
+    ++stuck_;
+    ++stuck_total_;
+  });
+  return found;
+}
+
+void crew::comes_back(runner& self, std::uint32_t marks) noexcept {
+  const lock_guard lock{mutex_};
+  const bool was_absent = self.absent.is_absent();
+  --self.absent.overdue;
+  --overdue_;
+  if ((marks & detail::task_frame::stuck) != 0) --stuck_;
+  // If that is one too many, it is this one that comes by next() first.
+  static_cast<void>(changes_absence(self, was_absent));
+}
+
+bool crew::any_overdue() {
+  const lock_guard lock{mutex_};
+  return overdue_ > 0;
+}
+
+bool crew::all_asleep() {
+  // Who leaves or sits down is awake until it is no longer counted, and who is started or called
+  // back is counted before: all under this lock.
+  const lock_guard lock{mutex_};
+  return guests_.empty() && core_.idle().asleep() >= working();
+}
+
+bool crew::runner_waits(runner& self, task_wait& wait) {
+  for (bool looks = true, waits = false; !waits;) {
+    std::optional<deadlock_info> found;
+    runner* gives_up = nullptr;
+    {
+      const lock_guard lock{mutex_};
+      self.awaits = {&wait, ++waits_begun_, false};
+      if (looks) found = look_for_deadlock(self, gives_up);
+      waits = !found;
+      if (!waits) self.awaits = {};  // the hook may do anything
+    }
+    if (found) core_.report_deadlock(*found);
+    if (gives_up == &self) return false;
+    looks = gives_up != nullptr;  // there may be another one; unless nobody gives way in this one
+  }
+  return true;
+}
+
+void crew::runner_goes_on(runner& self) noexcept {
+  const lock_guard lock{mutex_};
+  self.awaits = {};
+}
+
+// \param  gives_up  set to whose wait was given up; null: nobody's can be.
+std::optional<deadlock_info> crew::look_for_deadlock(runner& self, runner*& gives_up) noexcept {
+  // Then waits end though the task that is awaited runs on.
+  if (core_.conditions().any_of(pool_conditions::abandons)) return std::nullopt;
+  try {
+    waits_.clear();
+    visit_all([&](runner& each) {
+      const bool waits = each.awaits.wait != nullptr && !each.awaits.given_up;
+      if (waits && &each != &self) waits_.add(each);
+    });
+    waits_.add(self);
+    if (!waits_.has_circle() && (!all_wait() || !waits_.is_at_a_standstill())) {
+      return std::nullopt;
+    }
+    std::optional<deadlock_info> found{waits_.describe()};
+    gives_up = waits_.victim();
+    if (gives_up != nullptr) {
+      gives_up->awaits.given_up = true;
+      gives_up->awaits.wait->give_up();
+    }
+    ++deadlocks_;
+    return found;
+  } catch (const std::bad_alloc&) {
+    return std::nullopt;  // it waits as if there were no deadlock
+  }
+}
+
+// Whether no thread of the pool does anything but wait for tasks, none can be added, also not by a
+// scaling_rule, and what they wait for is not taken away: else wait_graph does not know all.
+bool crew::all_wait() const noexcept {
+  if (sealed_ || core_.paused() || core_.takes_away()) return false;
+  if (workers_.size() < most_threads()) return false;
+  if (waits_.size() != workers_.size() + guests_.size()) return false;
+  return std::ranges::all_of(departed_, [](const auto& each) { return each->finished.load(); });
 }
 
 void crew::add_guest(runner& guest) {
@@ -182,27 +374,33 @@ void crew::reap() noexcept {
 void crew::set_bounds(std::size_t minimum, std::size_t maximum) noexcept {
   minimum_.store(minimum, std::memory_order_relaxed);
   maximum_ = maximum;
+  const std::size_t wanted = core_.is_steered()
+                                 ? std::clamp(active(), std::max<std::size_t>(minimum, 1), maximum)
+                                 : maximum;
+  active_.store(wanted, std::memory_order_relaxed);
   update_limit();
+  // Who is one too many for the maximum, and not only for now, leaves.
+  for (std::size_t many = workers_.size(); many > most_threads() && !bench_.empty(); --many) {
+    call_back();
+  }
 }
 
 void crew::update_limit() noexcept {
-  limit_ = maximum_ + std::min(blocked_, core_.options().max_compensation);
+  limit_ = active() + compensation();
   show();
 }
 
 void crew::count_workers() noexcept {
-  live_.store(workers_.size(), std::memory_order_relaxed);
+  live_.store(working(), std::memory_order_relaxed);
   show();
 }
 
-void crew::show() const noexcept {
-  core_.show_workers(workers_.size() > limit_, workers_.size() < limit_);
-}
+void crew::show() const noexcept { core_.show_workers(working() > limit_, working() < limit_); }
 
 std::optional<std::system_error> crew::start_up_to_minimum() {
   std::optional<std::system_error> failure;
-  while (!failure && !sealed_ && workers_.size() < minimum_.load(std::memory_order_relaxed)) {
-    failure = start_one();
+  while (!failure && !sealed_ && working() < minimum_.load(std::memory_order_relaxed)) {
+    failure = add_one();
   }
   return failure;
 }
@@ -274,6 +472,13 @@ std::uint64_t crew::settled() {
   return sum;
 }
 
+duration crew::time_in_tasks() {
+  const lock_guard lock{mutex_};
+  duration sum = of_the_gone_.run.sum();
+  visit_all([&](const runner& each) { sum += each.cells().run.sum(); });
+  return sum;
+}
+
 std::uint64_t crew::accepted() {
   const lock_guard lock{mutex_};
   std::uint64_t sum = of_the_gone_.accepted;
@@ -319,7 +524,11 @@ void crew::add_up(pool_stats& into) {
   }
   into.min_workers = minimum_.load(std::memory_order_relaxed);
   into.max_workers = maximum_;
+  into.active_workers = active();
   into.thread_failures = thread_failures_;
+  into.stuck = stuck_;
+  into.stuck_total = stuck_total_;
+  into.deadlocks = deadlocks_;
 }
 
 }  // namespace millpool

@@ -126,6 +126,7 @@ pool_stats pool_core::stats() {
   now.tasks.accepted += kept_.accepted() + forked_halves_.load(std::memory_order_relaxed) +
                         seen.pushed + beyond.pushed;
   now.put_off = beyond.waiting;
+  now.delayed = later_.size();
   now.queue_capacity = seen.capacity;
   const std::uint64_t inside = now.tasks.accepted - now.tasks.ended();
   now.tasks.waiting = std::min<std::uint64_t>(seen.waiting + beyond.waiting, inside);
@@ -141,11 +142,7 @@ pool_stats pool_core::stats() {
     now.depth[lane] = seen.depth[lane] + here;
   }
   now.tasks.running = inside - now.tasks.waiting;
-  for (const auto& oldest : {seen.oldest, beyond.oldest}) {
-    if (!oldest) continue;
-    now.oldest_waiting =
-        std::max(now.oldest_waiting, options_.time->now() - stamp::time_of(*oldest));
-  }
+  now.oldest_waiting = oldest_of(seen.oldest, beyond.oldest);
   now.paused = paused();
   for (std::size_t i = 0; i < submit_errc_count; ++i) {
     now.refused[i] = refused_[i].load(std::memory_order_relaxed);

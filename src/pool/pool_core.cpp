@@ -10,6 +10,7 @@
 #include <iterator>
 #include <limits>
 #include <pthread.h>
+#include <sstream>
 #include <string_view>
 #include <utility>
 
@@ -44,6 +45,11 @@ std::string_view name_of(const class_record* of_class) noexcept {
 
 }  // namespace
 
+void end_unaccepted(queued_task&& task, std::exception_ptr why) noexcept {
+  if (completion* const told = task.target()) told->fail(std::move(why));
+  std::move(task).end(task_state::discarded);
+}
+
 pool_core::pool_core(pool_options options)
     : options_{std::move(options)},
       fork_generation_{current_fork_generation()},
@@ -52,7 +58,11 @@ pool_core::pool_core(pool_options options)
       put_off_{std::numeric_limits<std::size_t>::max(), options_.aging, *options_.time,
                &serial_keys_},
       kept_{*this},
-      crew_{*this} {
+      crew_{*this},
+      later_{*this},
+      worker_limit_{*this},
+      stops_{*this, later_},
+      watch_{*this, later_} {
   capacity_.store(options_.queue_capacity, std::memory_order_relaxed);
   prepare_barriers();  // before there are threads of ours, for which the kernel would have to wait
 }
@@ -89,13 +99,15 @@ std::expected<void, submit_errc> pool_core::accept(queued_task& task, unsigned l
   return accept_admitted(task, lane, how);
 }
 
+// For who calls what is not ours, or submits and goes on: the pool may be destroyed meanwhile.
+std::shared_ptr<pool_core> pool_core::kept_alive() {
+  const visit here{*this};
+  return shared_from_this();
+}
+
 std::expected<void, submit_errc> pool_core::ask_first(queued_task& task, unsigned lane,
                                                       const admission& how) {
-  std::shared_ptr<pool_core> alive;
-  {
-    const visit here{*this};
-    alive = shared_from_this();
-  }
+  const auto alive = kept_alive();
   if (const auto why = options_.admit({options_.name, name_of(task.of_class()), lane})) {
     return refuse(*why);
   }
@@ -235,20 +247,69 @@ std::size_t pool_core::accept_bulk(std::span<queued_task> tasks, unsigned lane) 
     queued_task& next = tasks.front();
     if (const auto taken = accept(next, lane, {})) {
       ++accepted;
-    } else if (completion* const told = next.target()) {
-      told->fail(std::make_exception_ptr(submit_error{taken.error()}));
-      std::move(next).end(task_state::discarded);
+    } else if (next.target() != nullptr) {
+      end_unaccepted(std::move(next), std::make_exception_ptr(submit_error{taken.error()}));
     }
     tasks = tasks.subspan(1);
   }
   return accepted;
 }
 
+std::expected<void, submit_errc> pool_core::accept_later(queued_task& task, unsigned lane,
+                                                         time_point due) {
+  if (forked()) return refuse(submit_errc::forked);
+  const auto alive = kept_alive();
+  const auto added = later_.add(task, lane, due);
+  return added ? added : refuse(added.error());
+}
+
+std::expected<void, submit_errc> pool_core::repeat(std::shared_ptr<detail::repeated_task> task,
+                                                   unsigned lane, duration period) {
+  if (forked()) return refuse(submit_errc::forked);
+  const auto alive = kept_alive();
+  const time_point first = deadline_after(options_.time->now(), period);
+  const auto added = later_.add(std::move(task), lane, first, period);
+  return added ? added : refuse(added.error());
+}
+
+void pool_core::forget(detail::repeated_task& task) noexcept {
+  if (!forked()) later_.forget(task);
+}
+
+std::expected<void, submit_errc> pool_core::accept_due(queued_task& task, unsigned lane) {
+  if (forked()) return refuse(submit_errc::forked);
+  if (options_.admit) {
+    const auto why = options_.admit({options_.name, name_of(task.of_class()), lane});
+    if (why) return refuse(*why);
+  }
+  const time_point submitted = stamp_now();
+  const queue_status pushed = channel_.try_push(std::move(task), place_of(task, lane, submitted));
+  if (pushed == queue_status::success) {
+    wake_for_work();
+  } else if (pushed == queue_status::closed || !put_off(task, lane, submitted)) {
+    return refuse(submit_errc::closed);
+  }
+  return {};
+}
+
+void pool_core::start() {
+  crew_.start(*options_.min_workers, *options_.max_workers);
+  worker_limit_.bounds_changed();
+}
+
 void pool_core::resize(std::size_t minimum, std::size_t maximum) {
   if (forked()) return;
   crew_.resize(minimum, maximum);
+  worker_limit_.bounds_changed();
   heavy_barrier();                      // who keeps a task sees the new bounds, or we see the task
   if (task_visible()) wake_for_work();  // there may be room for a worker that was missing
+}
+
+std::size_t pool_core::prestart(std::size_t workers) {
+  if (forked()) return 0;
+  const std::size_t there = crew_.prestart(workers);
+  worker_limit_.bounds_changed();
+  return there;
 }
 
 void pool_core::set_queue_capacity(std::size_t capacity) {
@@ -283,10 +344,11 @@ bool pool_core::wake_an_idle_one(std::size_t waiting) noexcept {
     // another looks now and then: see worker::found().
     if (idle_.anybody_dozes() && idle_.asleep() < crew_.live()) return true;
   }
-  return idle_.wake_one() || !is(pool_conditions::may_grow);
+  return idle_.wake_one() || !conditions_.any_of(may_be_more);
 }
 
 void pool_core::grow() {
+  if (is(pool_conditions::may_scale)) worker_limit_.look();
   if (!crew_.grow() && crew_.is_empty()) run_in_caller_for_want_of_workers();
 }
 
@@ -305,6 +367,7 @@ bool pool_core::guest_run(Run run) {
   runner guest{*this, runner::role::guest};
   crew_.add_guest(guest);
   guest.install();
+  watch_.somebody_is_awake();
   const bool done = run(guest);
   guest.resign();
   crew_.remove_guest(guest);
@@ -361,6 +424,20 @@ std::optional<waiting_task> pool_core::take_owned_by(const void* owner) {
   return waiting_task{std::move(*task), when.came};
 }
 
+std::optional<pool_core::waiting_info> pool_core::look_for_waiting(const void* owner,
+                                                                   bool also_kept) {
+  std::optional<waiting_info> found;
+  const auto is_it = [&](const auto& task) {
+    if (task.owner() != owner) return false;
+    const task_extras* const asked = task.extras();
+    found = waiting_info{asked != nullptr ? asked->serial_key : std::nullopt, task.of_class()};
+    return true;
+  };
+  if (channel_.any_waits(is_it) || (any_put_off() && put_off_.any_waits(is_it))) return found;
+  if (also_kept) kept_.any_of(0, [&](const own_tasks& each) { return each.any(is_it); });
+  return found;
+}
+
 void pool_core::take_all_waiting(std::vector<task_in_lane>& all) {
   const auto reserve = [&](std::size_t count) { all.reserve(all.size() + count); };
   const auto keep = [&](queued_task&& task, const arrival& when) {
@@ -371,7 +448,7 @@ void pool_core::take_all_waiting(std::vector<task_in_lane>& all) {
   put_off_.take_all(reserve, keep);
   if (all.size() > before) left_put_off(all.size() - before);
   std::size_t kept = 0;
-  kept_.any_of(0, [&](own_tasks& each) {
+  const auto take_kept = [&](own_tasks& each) {
     const std::size_t lane = each.lane();
     const std::size_t first = all.size();
     // No more than it has now: its owner may go on to push.
@@ -385,7 +462,8 @@ void pool_core::take_all_waiting(std::vector<task_in_lane>& all) {
     std::reverse(all.begin() + static_cast<std::ptrdiff_t>(first), all.end());
     kept += all.size() - first;
     return false;
-  });
+  };
+  crew_.while_nobody_looks([&] { kept_.any_of(0, take_kept); });
   if (kept == 0) return;
   idle_.wake_all();  // their workers give their places back
   // They were to run before what is in the channel, of the same lane.
@@ -415,6 +493,25 @@ own_tasks* pool_core::fork(const task_kind& kind, completion& half) {
   if (forked()) return nullptr;  // no worker is here to take it
   runner* const self = runner::of(*this);
   return self != nullptr ? self->fork(kind, half) : nullptr;
+}
+
+pool_core::load pool_core::load_now() {
+  // What has settled first: I1.
+  load now{.waiting = 0,
+           .oldest_wait = {},
+           .accepted = 0,
+           .settled = settled(),
+           .ran = crew_.time_in_tasks()};
+  const auto seen = channel_.look();
+  const auto beyond = put_off_.look();
+  now.accepted = accepted();
+  now.waiting = seen.waiting + beyond.waiting;
+  kept_.any_of(0, [&](const own_tasks& each) {
+    now.waiting += each.size();
+    return false;
+  });
+  now.oldest_wait = oldest_of(seen.oldest, beyond.oldest);
+  return now;
 }
 
 // ---- how tasks end
@@ -449,11 +546,28 @@ void pool_core::settle_outside() noexcept {
 }
 
 std::uint64_t pool_core::unsettled() {
+  const std::uint64_t before = settled();  // I1
+  return accepted() - before;
+}
+
+std::uint64_t pool_core::settled() {
   // acquire: I1, what was accepted is read after.
-  const std::uint64_t settled = settled_outside_.load(std::memory_order_acquire) + crew_.settled();
-  const std::uint64_t accepted = crew_.accepted() + kept_.accepted() + channel_.pushed() +
-                                 put_off_.pushed() + forked_halves_.load(std::memory_order_acquire);
-  return accepted - settled;
+  return settled_outside_.load(std::memory_order_acquire) + crew_.settled();
+}
+
+std::uint64_t pool_core::accepted() {
+  return crew_.accepted() + kept_.accepted() + channel_.pushed() + put_off_.pushed() +
+         forked_halves_.load(std::memory_order_acquire);
+}
+
+duration pool_core::oldest_of(const std::optional<time_point>& in_channel,
+                              const std::optional<time_point>& beyond) const {
+  duration longest{};
+  for (const auto& oldest : {in_channel, beyond}) {
+    if (!oldest) continue;
+    longest = std::max(longest, options_.time->now() - stamp::time_of(*oldest));
+  }
+  return longest;
 }
 
 void pool_core::look_whether_quiet() noexcept {
@@ -495,6 +609,16 @@ void pool_core::report_end(const class_record* of_class, task_state state, durat
                            duration ran) const noexcept {
   if (!options_.on_task_end) return;
   options_.on_task_end({options_.name, name_of(of_class), state, waited, ran});
+}
+
+void pool_core::report_deadlock(const deadlock_info& info) const {
+  if (options_.on_deadlock) {
+    options_.on_deadlock(info);
+    return;
+  }
+  std::ostringstream lines;
+  lines << info;
+  std::fputs(lines.str().c_str(), stderr);
 }
 
 void pool_core::report_unhandled(std::exception_ptr error,

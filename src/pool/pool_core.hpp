@@ -12,9 +12,13 @@
 #include "millpool/pool/worker_pool.hpp"
 #include "millpool/sync/mutex.hpp"
 #include "src/pool/crew.hpp"
+#include "src/pool/deadline_stops.hpp"
 #include "src/pool/idle.hpp"
 #include "src/pool/own_tasks.hpp"
 #include "src/pool/stamp.hpp"
+#include "src/pool/timers.hpp"
+#include "src/pool/watchdog.hpp"
+#include "src/pool/worker_limit.hpp"
 
 #include <array>
 #include <cstddef>
@@ -40,6 +44,9 @@ struct class_record {
     ended[static_cast<std::size_t>(state)].fetch_add(1, std::memory_order_relaxed);
   }
 };
+
+/// The end of a task that was never accepted, and whose submitter has a future of it already.
+void end_unaccepted(queued_task&& task, std::exception_ptr why) noexcept;
 
 /// The pool itself: accept() on one side, what a worker needs on the other.
 ///
@@ -67,6 +74,12 @@ class pool_core : public std::enable_shared_from_this<pool_core> {
   /// \param  task  moved from if it is accepted, else left as it was.
   std::expected<void, submit_errc> accept(queued_task& task, unsigned lane, const admission& how);
   std::size_t accept_bulk(std::span<queued_task> tasks, unsigned lane);
+  /// For a task whose time has come. Never waits for room: where there is none it is put off.
+  std::expected<void, submit_errc> accept_due(queued_task& task, unsigned lane);
+  std::expected<void, submit_errc> accept_later(queued_task& task, unsigned lane, time_point due);
+  std::expected<void, submit_errc> repeat(std::shared_ptr<detail::repeated_task> task,
+                                          unsigned lane, duration period);
+  void forget(detail::repeated_task& task) noexcept;
 
   /// What a task gets that is submitted now: see stamp.hpp.
   [[nodiscard]] time_point stamp_now() const noexcept {
@@ -87,6 +100,8 @@ class pool_core : public std::enable_shared_from_this<pool_core> {
   [[nodiscard]] crew& workers() noexcept { return crew_; }
   [[nodiscard]] idle_workers& idle() noexcept { return idle_; }
   [[nodiscard]] own_tasks_of_all& kept() noexcept { return kept_; }
+  [[nodiscard]] deadline_stops& stops() noexcept { return stops_; }
+  [[nodiscard]] watchdog& watch() noexcept { return watch_; }
   [[nodiscard]] const pool_options& options() const noexcept { return options_; }
   [[nodiscard]] pool_conditions& conditions() noexcept { return conditions_; }
   [[nodiscard]] bool paused() const noexcept { return is(pool_conditions::pauses); }
@@ -120,6 +135,23 @@ class pool_core : public std::enable_shared_from_this<pool_core> {
     set(pool_conditions::surplus, surplus);
     set(pool_conditions::may_grow, may_grow);
   }
+  /// What worker_limit knows: whether it is worth while to call it.
+  void show_may_scale(bool so) noexcept { set(pool_conditions::may_scale, so); }
+  [[nodiscard]] bool is_steered() const noexcept { return worker_limit_.is_steered(); }
+  [[nodiscard]] bool may_shrink() { return worker_limit_.may_shrink(); }
+  /// See timers.
+  bool set(alarm& which, time_point due) noexcept { return later_.set(which, due); }
+  void add(alarm& added) { later_.add(added); }
+
+  /// What the pool has to do, and has done.
+  struct load {
+    std::size_t waiting;   ///< tasks
+    duration oldest_wait;  ///< of those in the channel, or put off
+    std::uint64_t accepted;
+    std::uint64_t settled;
+    duration ran;  ///< for so long those that settled ran, all together
+  };
+  [[nodiscard]] load load_now();
 
   /// Whether a worker would find something to do: a task, or the end of the pool.
   [[nodiscard]] bool work_visible();
@@ -148,8 +180,22 @@ class pool_core : public std::enable_shared_from_this<pool_core> {
 
   /// Takes a task that reports to `owner`, the newest, out of the channel or of what was put off.
   [[nodiscard]] std::optional<waiting_task> take_owned_by(const void* owner);
-  void worker_blocks() { crew_.worker_blocks(); }
-  void worker_unblocks() noexcept { crew_.worker_unblocks(); }
+  /// A task that waits, as who looks for deadlocks sees it.
+  struct waiting_info {
+    std::optional<std::uint64_t> serial_key;
+    const class_record* of_class;
+  };
+  /// Looks for a task that reports to `owner`, in the channel and in what was put off.
+  /// \param  also_kept  and in what workers keep. REQUIRES: no thread of the pool does anything but
+  ///                    wait, and crew's lock is held.
+  [[nodiscard]] std::optional<waiting_info> look_for_waiting(const void* owner,
+                                                             bool also_kept = false);
+  /// Whether a task that waits may end unstarted, by a submission or by the cancel step.
+  [[nodiscard]] bool takes_away() const noexcept {
+    return options_.when_full == full_policy::discard_oldest ||
+           options_.when_full == full_policy::discard_lowest || is(pool_conditions::cancels);
+  }
+  void report_deadlock(const deadlock_info& info) const;
 
   /// See worker_pool::fork().
   [[nodiscard]] own_tasks* fork(const task_kind& kind, completion& half);
@@ -169,7 +215,9 @@ class pool_core : public std::enable_shared_from_this<pool_core> {
 
   // ---- the operator's side
   task_class add_class(task_class_options options);
+  void start();
   void resize(std::size_t minimum, std::size_t maximum);
+  std::size_t prestart(std::size_t workers);
   void set_queue_capacity(std::size_t capacity);
   void pause() noexcept;
   void resume() noexcept;
@@ -192,6 +240,8 @@ class pool_core : public std::enable_shared_from_this<pool_core> {
   void keep_for_ever() noexcept { kept_for_ever_ = shared_from_this(); }
 
  private:
+  static constexpr std::uint32_t may_be_more =
+      pool_conditions::may_grow | pool_conditions::may_scale;
   static constexpr std::uint32_t measure_each =
       pool_conditions::exact_times | pool_conditions::long_tasks;
   [[nodiscard]] time_point measured_stamp() const noexcept;
@@ -212,7 +262,12 @@ class pool_core : public std::enable_shared_from_this<pool_core> {
   void take_all_waiting(std::vector<task_in_lane>& all);
   void await_empty_hands();
   [[nodiscard]] std::uint64_t unsettled();  // I1
+  [[nodiscard]] std::uint64_t settled();
+  [[nodiscard]] std::uint64_t accepted();
+  [[nodiscard]] duration oldest_of(const std::optional<time_point>& in_channel,
+                                   const std::optional<time_point>& beyond) const;
   [[nodiscard]] duration waited_since(time_point submitted) const noexcept;
+  [[nodiscard]] std::shared_ptr<pool_core> kept_alive();
   std::expected<void, submit_errc> ask_first(queued_task& task, unsigned lane,
                                              const admission& how);
   std::expected<void, submit_errc> accept_admitted(queued_task& task, unsigned lane,
@@ -225,7 +280,7 @@ class pool_core : public std::enable_shared_from_this<pool_core> {
     light_barrier();  // idle_workers
     // relaxed: the barrier orders it.
     const bool all_at_work = idle_.state().load(std::memory_order_relaxed) == 0;
-    if (all_at_work && !is(pool_conditions::may_grow)) [[likely]]
+    if (all_at_work && !conditions_.any_of(may_be_more)) [[likely]]
       return true;
     return wake_an_idle_one(waiting);
   }
@@ -261,6 +316,10 @@ class pool_core : public std::enable_shared_from_this<pool_core> {
   own_tasks_of_all kept_;
   idle_workers idle_;
   crew crew_;
+  timers later_;
+  worker_limit worker_limit_;
+  deadline_stops stops_;
+  watchdog watch_;
   mutex pause_mutex_;
   bool ending_ = false;  // guarded by pause_mutex_: drain() or cancel() has begun, so no pause
 

@@ -3,6 +3,7 @@
 
 #include "millpool/sync/asymmetric_barrier.hpp"
 #include "src/pool/pool_core.hpp"
+#include "src/pool/thread_view.hpp"
 
 #include <algorithm>
 
@@ -27,9 +28,11 @@ runner::runner(pool_core& core, role as) noexcept
     : core_{core},
       conditions_{core.conditions()},
       role_{as},
-      plain_{no_stop_, core.cancelling(), *core.options().time, no_deadline, 1} {}
+      place_{core.cancelling(), &core.stops()},
+      plain_{no_stop_, place_, *core.options().time, no_deadline, nullptr} {}
 
 void runner::install() noexcept {
+  if (core_.options().stuck_after) thread_ = this_thread_id();
   outer_ = std::exchange(of_this_thread_, this);
   outer_host_ = install_thread_host(this);
   outer_kept_ = std::exchange(detail::kept_by_this_thread, nullptr);
@@ -47,11 +50,11 @@ void runner::resign() noexcept {
 void runner::run_while_blocked(queued_task&& task, time_point submitted) noexcept {
   const std::size_t blocks = std::exchange(block_depth_, 0);
   blocks_.store(false, std::memory_order_relaxed);
-  if (role_ == role::worker) core_.worker_unblocks();
+  if (has_a_place()) core_.workers().worker_unblocks(*this);
   run(std::move(task), submitted);
-  if (role_ == role::worker) core_.worker_blocks();
   blocks_.store(true, std::memory_order_relaxed);
-  block_depth_ = blocks;
+  block_depth_ = blocks;  // before hooks are called
+  if (has_a_place()) core_.workers().worker_blocks(*this);
 }
 
 void runner::run_to_its_end(queued_task&& task, time_point submitted) noexcept {
@@ -61,13 +64,13 @@ void runner::run_to_its_end(queued_task&& task, time_point submitted) noexcept {
   const task_extras_ptr asked{task.extras()};
   class_record* const of_class = asked ? asked->of_class : nullptr;
   const bool is_forked_half = task.is_forked_half();
+  const task_kind* const kind = task.its_kind();
   if (is_forked_half) cells_.accepted.add();
   const bool measured = stamp::stands_for(submitted) != 0;
   const time_point start = measured || asked ? time.now() : time_point{};
   const duration waited = measured ? start - stamp::time_of(submitted) : duration{};
 
-  // Who has forked a half waits for it even where it is abandoned: the half uses that one's stack.
-  frame here{nullptr, is_forked_half ? nullptr : target, of_class};
+  detail::task_frame_of_asking here{{nullptr, target, kind, asked ? frame::asks : 0U}, asked.get()};
   push(here);
   task_state state = task_state::succeeded;
   std::exception_ptr error;
@@ -78,7 +81,7 @@ void runner::run_to_its_end(queued_task&& task, time_point submitted) noexcept {
   } else {
     const time_point until =
         asked ? std::min(asked->deadline, deadline_after(start, asked->timeout)) : no_deadline;
-    task_context context{stop, core_.cancelling(), time, until, asked ? asked->attempt : 1};
+    task_context context{stop, place_, time, until, asked.get()};
     try {
       std::move(task).run(context);  // P2: it destroys the closure
     } catch (...) {
@@ -108,9 +111,23 @@ std::optional<task_state> runner::verdict_on(const task_extras* asked, const std
   return std::nullopt;
 }
 
-bool runner::is_abandoned(const frame& here) noexcept {
-  const lock_guard lock{mutex_};
-  return here.abandoned;
+// Whether its end is this thread's to tell. For one that is on no stack any more.
+bool runner::is_still_ours(const frame& here) noexcept {
+  // Nobody marks anything in a child of this process, where the lock may be held for ever.
+  if (!conditions_.any_of(pool_conditions::abandons) && core_.forked()) return true;
+  std::uint32_t marks = 0;
+  {
+    const lock_guard lock{mutex_};
+    marks = here.marks;
+    if ((marks & frame::stuck) != 0) {
+      const frame* told = here.below;
+      while (told != nullptr && (told->marks & frame::stuck) == 0) told = told->below;
+      place_.told.store(told,
+                        std::memory_order_relaxed);  // relaxed: a hint, as in stop_requested()
+    }
+  }
+  if ((marks & frame::overdue) != 0) core_.workers().comes_back(*this, marks);
+  return (marks & frame::abandoned) == 0;
 }
 
 // To be called in the handler. Sets `error` unless the task has stopped itself.
@@ -232,52 +249,161 @@ bool runner::run_waiting(const void* owner) noexcept {
 
 void runner::block() noexcept {
   if (block_depth_++ == 0) {
-    blocks_.store(true, std::memory_order_relaxed);    // relaxed: for people to read
-    if (role_ == role::worker) core_.worker_blocks();  // a guest takes no worker's place
+    blocks_.store(true, std::memory_order_relaxed);  // relaxed: for people to read
+    if (has_a_place()) core_.workers().worker_blocks(*this);
   }
   if (outer_host_ != nullptr) outer_host_->block();
 }
 
+// What calls hooks comes first: once this thread is known to wait it does nothing else.
+bool runner::block_for(task_wait& wait) noexcept {
+  block();
+  if (wait.how() == task_wait::yields::unseen || core_.forked()) return true;
+  if (!core_.workers().runner_waits(*this, wait)) {
+    unblock();
+    return false;
+  }
+  awaits_depth_ = block_depth_;
+  return true;
+}
+
 void runner::unblock() noexcept {
+  if (awaits.wait != nullptr && awaits_depth_ == block_depth_) {
+    core_.workers().runner_goes_on(*this);
+  }
   if (outer_host_ != nullptr) outer_host_->unblock();
   if (--block_depth_ > 0) return;
-  if (role_ == role::worker) core_.worker_unblocks();
+  if (has_a_place()) core_.workers().worker_unblocks(*this);
   blocks_.store(false, std::memory_order_relaxed);  // relaxed: for people to read
 }
 
+// That another may take: a guest has none, and in a child of this process nobody has.
+bool runner::has_a_place() const noexcept { return role_ == role::worker && !core_.forked(); }
+
 std::size_t runner::depth() const noexcept {
   std::size_t frames = 0;
-  for (const frame* at = top_.load(std::memory_order_relaxed); at != nullptr; at = at->below) {
+  for (const frame* at = place_.top.load(std::memory_order_relaxed); at != nullptr;
+       at = at->below) {
     ++frames;
   }
   return frames;
 }
 
+bool runner::has_key(std::optional<std::uint64_t> key) const noexcept {
+  return find_frame([&](const frame& each) {
+           const task_extras* const asked = extras_of(each);
+           return asked != nullptr && asked->serial_key && (!key || asked->serial_key == key);
+         }) != nullptr;
+}
+
+const class_record* runner::class_of(const void* owner) const noexcept {
+  const frame* const found =
+      find_frame([&](const frame& each) { return owner == nullptr || each.completion == owner; });
+  return found != nullptr ? class_of(*found) : nullptr;
+}
+
+const std::string& runner::name() const noexcept {
+  static const std::string none;
+  return none;
+}
+
 void runner::abandon(std::vector<orphan>& into) {
   const lock_guard lock{mutex_};
   // acquire: the frames. None of them goes while mutex_ is held: its thread sees the bit (I1).
-  for (frame* at = top_.load(std::memory_order_acquire); at != nullptr; at = at->below) {
-    if (std::exchange(at->abandoned, true)) continue;
+  for (frame* at = place_.top.load(std::memory_order_acquire); at != nullptr; at = at->below) {
+    if ((at->marks & frame::abandoned) != 0) continue;
+    at->marks |= frame::abandoned;
     completion_ref<millpool::completion> told;
-    if (at->completion != nullptr) {
+    // Who has forked a half waits for it even where it is abandoned: it uses that one's stack.
+    if (at->completion != nullptr && !at->kind->is_forked_half) {
       at->completion->add_reference();  // the task, which still runs, keeps its own
       told = completion_ref<millpool::completion>{at->completion};
     }
-    into.push_back({std::move(told), at->of_class});
+    into.push_back({std::move(told), class_of(*at)});
   }
 }
 
 bool runner::leave_behind() {
   if (!conditions_.any_of(pool_conditions::abandons)) return false;
   const lock_guard lock{mutex_};  // as in abandon()
-  const frame* const top = top_.load(std::memory_order_acquire);
-  left_behind_ = top != nullptr && top->abandoned;
+  const frame* const top = place_.top.load(std::memory_order_acquire);
+  left_behind_ = top != nullptr && (top->marks & frame::abandoned) != 0;
   return left_behind_;
 }
 
 bool runner::is_left_behind() const {
   const lock_guard lock{mutex_};
   return left_behind_;
+}
+
+// ---- the watchdog's
+// ---------------------------------------------------------------------------------
+
+worker_info runner::info() const noexcept { return {core_.options().name, {}, 0}; }
+
+duration runner::look(duration passed) noexcept {
+  const std::uint64_t settled = cells_.settled.load();
+  // acquire: thread_; and the count is read again after.
+  const frame* const top = place_.top.load(std::memory_order_acquire);
+  if (top == nullptr || cells_.settled.load() != settled) {
+    seen_ = {};
+    return {};
+  }
+  const duration cpu = cpu_time_of(thread_);
+  if (top != seen_.task || settled != seen_.settled) {
+    seen_ = {.settled = settled, .task = top, .cpu = cpu, .cpu_at_first = cpu};
+    return {};
+  }
+  const duration used = cpu - std::exchange(seen_.cpu, cpu);
+  const bool wants_cpu = is_runnable(thread_);
+  ++seen_.looks;
+  if (wants_cpu) ++seen_.runnable;
+  // One that would run, and gets no processor, is not to blame; nor would another worker get one.
+  if (!wants_cpu || used > duration::zero()) seen_.age += passed;
+  return seen_.age;
+}
+
+bool runner::is_still_in_it() const noexcept {
+  // acquire: the count is read after.
+  return seen_.task != nullptr && place_.top.load(std::memory_order_acquire) == seen_.task &&
+         cells_.settled.load() == seen_.settled;
+}
+
+bool runner::mark_overdue() noexcept {
+  const lock_guard lock{mutex_};
+  if (!is_still_in_it()) return false;
+  frame& here = *place_.top.load(std::memory_order_acquire);  // I4
+  if ((here.marks & frame::overdue) != 0) return false;
+  here.marks |= frame::overdue;
+  return true;
+}
+
+std::optional<stuck_task> runner::mark_stuck() {
+  const lock_guard lock{mutex_};
+  if (!is_still_in_it()) return std::nullopt;
+  frame& here = *place_.top.load(std::memory_order_acquire);  // I4
+  if ((here.marks & frame::stuck) != 0 || (here.marks & frame::overdue) == 0) return std::nullopt;
+  const worker_info who = info();
+  const class_record* const of_class = class_of(here);
+  stuck_task found{.by = this,
+                   .worker = std::string{who.name},
+                   .index = who.index,
+                   .thread = thread_,
+                   .task_class = of_class != nullptr ? std::string_view{of_class->options.name}
+                                                     : std::string_view{},
+                   .closure = here.kind->closure,
+                   .seen = seen_};
+  here.marks |= frame::stuck;
+  return found;
+}
+
+std::stop_source runner::tell_to_stop() noexcept {
+  const lock_guard lock{mutex_};
+  if (!is_still_in_it()) return std::stop_source{std::nostopstate};
+  frame& here = *place_.top.load(std::memory_order_acquire);  // I4
+  place_.told.store(&here, std::memory_order_relaxed);        // relaxed: as in is_still_ours()
+  const task_extras* const asked = extras_of(here);
+  return asked != nullptr ? core_.stops().source_of(*asked) : std::stop_source{std::nostopstate};
 }
 
 }  // namespace millpool

@@ -4,6 +4,7 @@
 #include "millpool/base/atomic.hpp"
 #include "millpool/base/errors.hpp"
 #include "millpool/pool/own_tasks.hpp"
+#include "millpool/pool/pool_options.hpp"
 #include "millpool/pool/task.hpp"
 #include "millpool/result/completion.hpp"
 #include "millpool/sync/asymmetric_barrier.hpp"
@@ -11,6 +12,7 @@
 #include "millpool/sync/thread_host.hpp"
 #include "millpool/telemetry/counter.hpp"
 #include "millpool/telemetry/histogram.hpp"
+#include "src/pool/sighting.hpp"
 #include "src/pool/stamp.hpp"
 
 #include <array>
@@ -18,6 +20,8 @@
 #include <exception>
 #include <optional>
 #include <stop_token>
+#include <string>
+#include <sys/types.h>
 #include <utility>
 #include <vector>
 
@@ -25,6 +29,29 @@ namespace millpool {
 
 class pool_core;
 struct admission;
+
+namespace detail {
+
+/// A task on its thread's stack.
+struct task_frame {
+  enum mark : std::uint32_t {
+    abandoned = 1,  ///< it is not its thread's to end any more
+    overdue = 2,    ///< another worker may take its thread's place
+    stuck = 4,      ///< it was reported, and told to stop
+    asks = 8,       ///< it is a task_frame_of_asking; from the start, and for good
+  };
+
+  task_frame* below;
+  millpool::completion* completion;  // not counted: the task's reference is the runner's
+  const task_kind* kind;
+  std::uint32_t marks = 0;  // guarded by the runner's mutex_
+};
+/// One of a task that has extras.
+struct task_frame_of_asking : task_frame {
+  task_extras* asked;
+};
+
+}  // namespace detail
 
 /// What one runner counts. Written by its thread alone, read by stats() at any time.
 struct task_cells {
@@ -43,8 +70,8 @@ struct task_cells {
 ///         stack.
 /// The protocol by which a task starts and ends without a lock
 ///   this thread             1. pushes or pops the frame  2. light_barrier()  3. reads conditions_
-///   cancel(), abandon()     1. sets its bit there        2. heavy_barrier()
-///                           3. abandon() reads top_
+///   cancel(), abandon(),    1. sets its bit there        2. heavy_barrier()
+///   the watchdog            3. the latter two read top, under mutex_
 /// The same in a pause: a thread takes a task, and then reads the bit of pause(); purge() passes a
 /// heavy_barrier(), and then looks whether all hands are empty.
 /// Invariants
@@ -57,8 +84,14 @@ struct task_cells {
 ///       Before it takes one it looks at the conditions, and after, and lays it back in a pause. So
 ///       hands that are empty once, after the barrier of a pause, stay so. (Inside a task, too, it
 ///       has others in its hands for a moment, as it looks for the one that it waits for.)
-/// Thread safety  its own thread, but for abandon(), leave_behind() and the readers of cells and
-///                activity.
+///   I4  once `abandons` or `overdue` is set and a heavy_barrier() has passed after that, a frame
+///       that is read from top under mutex_ stays, and what it points to, until mutex_ is let go:
+///       its thread has not popped it, or that would have been seen; so it sees the bit when it
+///       does, and then takes mutex_. Only the watchdog clears `overdue`, and only when no frame
+///       has that mark, so that who pops one that has always takes mutex_, and gives back what the
+///       mark stands for.
+/// Thread safety  its own thread, but for abandon(), leave_behind(), what is the watchdog's or for
+///                wait_graph, and the readers of cells and activity.
 class runner : public thread_host {
  public:
   enum class activity : std::uint8_t { idle, running, blocked };
@@ -121,6 +154,7 @@ class runner : public thread_host {
   bool run_waiting(const void* owner) noexcept override;
   void block() noexcept override;
   void unblock() noexcept override;
+  [[nodiscard]] bool block_for(task_wait& wait) noexcept override;
 
   /// How many tasks run on this thread, one inside the other. Own thread only. O(that).
   [[nodiscard]] std::size_t depth() const noexcept;
@@ -161,12 +195,65 @@ class runner : public thread_host {
   [[nodiscard]] activity doing() const noexcept {
     // relaxed: for people to read.
     if (blocks_.load(std::memory_order_relaxed)) return activity::blocked;
-    return top_.load(std::memory_order_relaxed) != nullptr ? activity::running : activity::idle;
+    return place_.top.load(std::memory_order_relaxed) != nullptr ? activity::running
+                                                                 : activity::idle;
   }
   [[nodiscard]] const task_cells& cells() const noexcept { return cells_; }
 
+  // ---- the watchdog's, with crew's mutex held: so the runner is there
+
+  /// Looks what runs here. \return for how long the same task has been seen here, if `passed` has
+  /// since the last look; 0: none, or another than then.
+  [[nodiscard]] duration look(duration passed) noexcept;
+  [[nodiscard]] const sighting& seen() const noexcept { return seen_; }
+  /// Whether the task that was seen last still runs. Old when this returns, unless by I4.
+  [[nodiscard]] bool is_still_in_it() const noexcept;
+
+  /// Marks the task that was seen last, if it still runs. \return whether it had no such mark, and
+  /// has it now. REQUIRES: `overdue` is set, and a heavy_barrier() came after (I4).
+  [[nodiscard]] bool mark_overdue() noexcept;
+  /// The same. \return what is known of it. \throws std::bad_alloc; then it is not marked.
+  [[nodiscard]] std::optional<stuck_task> mark_stuck();
+  /// Tells it to stop. \return what to request its stop by, under no lock; without a state, if it
+  /// has not asked for that. REQUIRES: as above, and it is marked.
+  [[nodiscard]] std::stop_source tell_to_stop() noexcept;
+  /// The worker that it is; no name: a guest.
+  [[nodiscard]] virtual worker_info info() const noexcept;
+  [[nodiscard]] bool is_guest() const noexcept { return role_ == role::guest; }
+
+  /// Why another worker may take this one's place. Guarded by crew's mutex.
+  struct absence {
+    bool blocks = false;
+    bool out = false;           // it has left, or sits on the bench: it has no place
+    std::uint32_t overdue = 0;  // tasks with that mark, one inside the other
+    [[nodiscard]] bool is_absent() const noexcept { return blocks || overdue > 0; }
+  } absent;
+
   /// Whether a task here is in pool_core::shutdown(). Own thread only.
   bool shutting_down = false;
+
+  /// What this thread waits for, if that is a task, and it has no time limit: as long as it is not
+  /// null, the thread does nothing else. Changed under crew's lock, by this thread; but given_up by
+  /// any.
+  struct {
+    task_wait* wait = nullptr;
+    std::uint64_t number = 0;  ///< the younger the higher
+    bool given_up = false;
+  } awaits;
+
+  // ---- for wait_graph: while it waits so, or on its own thread. O(depth)
+
+  /// Whether a task of that tag runs here.
+  [[nodiscard]] bool runs(const void* owner) const noexcept {
+    return find_frame([&](const frame& each) { return each.completion == owner; }) != nullptr;
+  }
+  /// Whether a task here has this serial key, or any.
+  [[nodiscard]] bool has_key(std::optional<std::uint64_t> key) const noexcept;
+  /// That of the task of that tag, or of the innermost one.
+  [[nodiscard]] const class_record* class_of(const void* owner) const noexcept;
+
+  /// A worker's; empty for a guest.
+  [[nodiscard]] virtual const std::string& name() const noexcept;
 
  protected:
   /// What leave_behind() returned.
@@ -176,13 +263,25 @@ class runner : public thread_host {
   const pool_conditions& conditions_;
 
  private:
-  struct frame {
-    frame* below;
-    millpool::completion* completion;  // not counted: the task's reference is the runner's
-    class_record* of_class;
-    bool abandoned = false;  // guarded by mutex_
-  };
+  using frame = detail::task_frame;
+  [[nodiscard]] static task_extras* extras_of(const frame& of) noexcept {
+    if ((of.marks & frame::asks) == 0) return nullptr;
+    return static_cast<const detail::task_frame_of_asking&>(of).asked;
+  }
+  [[nodiscard]] static class_record* class_of(const frame& of) noexcept {
+    const task_extras* const asked = extras_of(of);
+    return asked != nullptr ? asked->of_class : nullptr;
+  }
 
+  // The innermost one for which wanted(const frame&) holds, or null.
+  template <class Predicate>
+  [[nodiscard]] const frame* find_frame(Predicate wanted) const noexcept {
+    // relaxed: crew's lock orders it, or the thread is this one.
+    const frame* at = place_.top.load(std::memory_order_relaxed);
+    while (at != nullptr && !wanted(*at)) at = at->below;
+    return at;
+  }
+  [[nodiscard]] bool has_a_place() const noexcept;
   void run_while_blocked(queued_task&& task, time_point submitted) noexcept;
   [[nodiscard]] static bool is_plain(const task_words& task, time_point submitted) noexcept;
   void run_plain(const task_words& task) noexcept;
@@ -191,18 +290,19 @@ class runner : public thread_host {
                                                      const std::stop_token& stop,
                                                      time_point now) const noexcept;
   void push(frame& here) noexcept {
-    here.below = top_.load(std::memory_order_relaxed);
+    here.below = place_.top.load(std::memory_order_relaxed);  // relaxed: its own
     // release: abandon() reads the frame.
-    top_.store(&here, std::memory_order_release);
+    place_.top.store(&here, std::memory_order_release);
     light_barrier();  // before the look at the conditions: I2
   }
   // Returns whether the task is still this thread's to end.
   [[nodiscard]] bool pop(frame& here) noexcept {
-    top_.store(here.below, std::memory_order_release);
-    light_barrier();  // before the look at the conditions: I1
-    return !conditions_.any_of(pool_conditions::abandons) || !is_abandoned(here);
+    place_.top.store(here.below, std::memory_order_release);
+    light_barrier();  // before the look at the conditions: I1, I4
+    constexpr std::uint32_t may_be_marked = pool_conditions::abandons | pool_conditions::overdue;
+    return !conditions_.any_of(may_be_marked) || is_still_ours(here);
   }
-  [[nodiscard]] bool is_abandoned(const frame& here) noexcept;
+  [[nodiscard]] bool is_still_ours(const frame& here) noexcept;
   void end_plain(frame& here, task_state state, std::exception_ptr error) noexcept;
   [[nodiscard]] static task_state state_of_exception(std::exception_ptr& error) noexcept;
   static void let_go(millpool::completion* target) noexcept;
@@ -224,6 +324,7 @@ class runner : public thread_host {
 
   const role role_;
   const std::stop_token no_stop_;
+  detail::task_place place_;
   task_context plain_;       // what a task gets that has asked for nothing
   runner* outer_ = nullptr;  // the thread's runner before install(), and so the next two
   thread_host* outer_host_ = nullptr;
@@ -231,11 +332,13 @@ class runner : public thread_host {
   atomic<std::size_t> unsettled_{0};  // written by this thread alone
   atomic<bool> takes_{false};         // the same
   std::size_t block_depth_ = 0;       // calls of block() without their unblock()
+  std::size_t awaits_depth_ = 0;      // what that was when `awaits` was set
   std::size_t nested_here_ = 0;       // how deep run_here() has nested
   std::uint32_t short_tasks_ = 0;     // measured in a row
-  atomic<frame*> top_{nullptr};       // written by this thread alone
   atomic<bool> blocks_{false};        // the same
   task_cells cells_;
+  pid_t thread_ = 0;  // written before the first frame is pushed; 0: nobody watches
+  sighting seen_;     // guarded by crew's mutex
   mutable mutex mutex_;
   bool left_behind_ = false;  // guarded by mutex_
 };
@@ -251,7 +354,7 @@ inline bool runner::is_plain(const task_words& task, time_point submitted) noexc
 // run_to_its_end(), for such a task.
 inline void runner::run_plain(const task_words& task) noexcept {
   millpool::completion* const target = task.target();
-  frame here{nullptr, target, nullptr};
+  frame here{nullptr, target, task.kind};
   push(here);
   if (conditions_.any_of(pool_conditions::cancels)) [[unlikely]] {
     task.kind->drop(task.a, task.b);

@@ -14,7 +14,9 @@ void pool_core::close() noexcept {
   conditions_.set(pool_conditions::closes);
   put_off_.close();  // I3
   channel_.close();
+  crew_.clear_bench();
   idle_.wake_all();  // idle workers end, if the channel is empty
+  later_.close();
 }
 
 bool pool_core::drain(duration limit) {
@@ -30,6 +32,7 @@ bool pool_core::cancel(duration limit) {
   cancelling_.store(true);
   conditions_.set(pool_conditions::cancels);
   heavy_barrier();  // I2: no task starts from here on
+  stops_.request_all();
   std::vector<task_in_lane> all;
   try {
     take_all_waiting(all);
@@ -97,6 +100,7 @@ shutdown_report pool_core::shutdown(const shutdown_plan& plan, bool for_good) {
     report.tasks = stats().tasks;
     return report;
   }
+  later_.join();
   report.left_behind = crew_.join();
   report.tasks = stats().tasks;
   MILLPOOL_ASSERT(report.tasks.inside() == (self != nullptr ? self->depth() : 0),

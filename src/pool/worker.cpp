@@ -5,6 +5,7 @@
 #include "millpool/sync/asymmetric_barrier.hpp"
 #include "millpool/sync/spin.hpp"
 #include "src/pool/pool_core.hpp"
+#include "src/pool/thread_view.hpp"
 
 #include <algorithm>
 #include <array>
@@ -48,12 +49,15 @@ worker::worker(pool_core& core, std::size_t index)
                  core.options().when_full == full_policy::block_for ||
                  core.options().when_full == full_policy::caller_runs} {}
 
+worker_info worker::info() const noexcept { return {core_.options().name, name_, index_}; }
+
 void worker::main(std::shared_ptr<pool_core> core) noexcept {
   pthread_setname_np(pthread_self(), name_.substr(0, 15).c_str());
   install();
+  if (core->options().stuck_after) let_stack_be_taken();
+  core->watch().somebody_is_awake();
   if (kept_ != nullptr && keeps_own_) kept_->hand_to(*this);
-  const worker_info info{core->options().name, name_, index_};
-  if (core->options().on_worker_start) core->options().on_worker_start(info);
+  if (core->options().on_worker_start) core->options().on_worker_start(info());
   set_takes(true);
   while (std::optional<waiting_task> next_one = next()) {
     ++ran_since_woken_;
@@ -65,7 +69,7 @@ void worker::main(std::shared_ptr<pool_core> core) noexcept {
   kept_ = nullptr;  // nobody would run what the hook submits
   detail::kept_by_this_thread = nullptr;
   // What the hook refers to may be gone before a worker that was left behind.
-  if (core->options().on_worker_stop && !is_left_behind()) core->options().on_worker_stop(info);
+  if (core->options().on_worker_stop && !is_left_behind()) core->options().on_worker_stop(info());
   resign();
   // What the hook ran has settled on this thread, which does not come by next() any more.
   light_barrier();
@@ -75,7 +79,8 @@ void worker::main(std::shared_ptr<pool_core> core) noexcept {
 }
 
 inline bool worker::may_run_on() const noexcept {
-  return own_turns_left_ > 0 && conditions_.none_but(pool_conditions::awaited) &&
+  return own_turns_left_ > 0 &&
+         conditions_.none_but(pool_conditions::awaited | pool_conditions::overdue) &&
          !kept_->something_is_higher();
 }
 
@@ -106,9 +111,7 @@ std::optional<waiting_task> worker::next() {
     stop_searching();
     light_barrier();  // see pool_core::wait_idle(): what it last did is settled before the look
     if (!keeps_something()) core_.settled_something();
-    if (!keeps_something() && core_.workers().leave_if_surplus(*this)) {
-      return std::nullopt;
-    }
+    if (!keeps_something() && is_one_too_many()) return std::nullopt;
     if (std::exchange(is_surplus_, false) && !keeps_something() && others_are_at_it()) {
       if (!sleep(true)) return std::nullopt;
       continue;
@@ -298,7 +301,9 @@ std::optional<waiting_task> worker::steal() noexcept {
 waiting_task worker::found(waiting_task task, bool more) {
   dozed_in_vain_ = false;
   // What was kept somewhere while this one searched was left to it.
-  if (std::exchange(has_searched_, false)) more = more || core_.kept().any_visible();
+  if (std::exchange(has_searched_, false)) {
+    more = more || core_.kept().any_visible() || core_.any_put_off();
+  }
   // One wake may stand for many tasks. Short ones are worth another worker only if they pile up,
   // which submitters see to, or if one is longer than it seemed, which a dozing worker sees to.
   if (!more) return task;
@@ -367,7 +372,7 @@ bool worker::reserve_places() noexcept {
 
 // So that those of all workers, for batches and for what their tasks submit, are half of all.
 std::size_t worker::share_of_places() const noexcept {
-  return core_.capacity() / 4 / std::max(*core_.options().max_workers, core_.workers().live());
+  return core_.capacity() / 4 / std::max(core_.workers().active(), core_.workers().live());
 }
 
 void worker::give_places_back() noexcept {

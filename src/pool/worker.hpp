@@ -31,7 +31,8 @@ class worker final : public runner {
   void main(std::shared_ptr<pool_core> core) noexcept;
 
   [[nodiscard]] std::size_t index() const noexcept { return index_; }
-  [[nodiscard]] const std::string& name() const noexcept { return name_; }
+  [[nodiscard]] const std::string& name() const noexcept override { return name_; }
+  [[nodiscard]] worker_info info() const noexcept override;
 
   [[nodiscard]] bool keep(queued_task& task, unsigned lane, const admission& how) noexcept override;
   [[nodiscard]] std::optional<waiting_task> take_kept(const void* owner) noexcept override;
@@ -82,9 +83,12 @@ class worker final : public runner {
   [[nodiscard]] bool keep_back(waiting_task& task) noexcept;
   [[nodiscard]] waiting_task found(waiting_task task, bool more);
   void stop_searching() noexcept;
+  [[nodiscard]] bool is_one_too_many();
+  [[nodiscard]] bool sit_on_the_bench();
   [[nodiscard]] bool sleep(bool lazily);
   [[nodiscard]] bool sleep_until_woken(bool lazily);
   void wake_up() noexcept;
+  [[nodiscard]] duration patience() const noexcept;
   void has_been_woken() noexcept;
 
   std::size_t index_;
@@ -108,6 +112,7 @@ class worker final : public runner {
   std::size_t last_batch_ = 0;       // how many it took from the channel at once; 0 after a search
   std::size_t ran_since_woken_ = 0;  // tasks
   std::uint32_t woken_for_few_ = 0;  // so often in a row
+  unsigned asked_in_vain_ = 0;       // whether it may leave, since it last woke for something
   static constexpr int first_pace = 30;
   int pace_ = first_pace;  // see pace()
 };

@@ -21,6 +21,27 @@ void check_bounds(const std::string& who, std::size_t minimum, std::size_t maxim
   }
 }
 
+void check_scaling(const std::string& who, const pool_options& options) {
+  const scaling_rule& rule = options.scaling;
+  if (!rule.decide) return;
+  if (rule.queue_depth_threshold == 0) {
+    throw std::invalid_argument{who + ": scaling.queue_depth_threshold must be at least 1, is 0"};
+  }
+  if (rule.queue_depth_threshold > options.queue_capacity) {
+    throw std::invalid_argument{
+        who + ": scaling.queue_depth_threshold (" + std::to_string(rule.queue_depth_threshold) +
+        ") must not exceed queue_capacity (" + std::to_string(options.queue_capacity) +
+        "): it would never be reached"};
+  }
+  const auto above_zero = [&](duration value, const char* option) {
+    if (value > duration::zero()) return;
+    throw std::invalid_argument{who + ": scaling." + option + " must be above 0, is " +
+                                std::to_string(value.count()) + " ns"};
+  };
+  above_zero(rule.target_queue_wait, "target_queue_wait");
+  above_zero(rule.interval, "interval");
+}
+
 pool_options checked(pool_options options) {
   const std::string who = "worker_pool '" + options.name + "'";
   const std::size_t cpus = available_cpus().cpus();
@@ -45,6 +66,11 @@ pool_options checked(pool_options options) {
   not_negative(options.block_for, "block_for");
   not_negative(options.keep_alive, "keep_alive");
   not_negative(options.aging.bound, "aging.bound");
+  check_scaling(who, options);
+  if (options.stuck_after && *options.stuck_after < std::chrono::milliseconds{1}) {
+    throw std::invalid_argument{who + ": stuck_after must be at least 1000000 ns, is " +
+                                std::to_string(options.stuck_after->count()) + " ns"};
+  }
   if (options.time == nullptr) throw std::invalid_argument{who + ": time must not be null"};
   return options;
 }
@@ -52,8 +78,13 @@ pool_options checked(pool_options options) {
 const task_class_options no_wishes;
 constinit const admission by_policy;
 const atomic<bool> never{false};
+const detail::task_place nowhere{never, nullptr};
 
 }  // namespace
+
+std::string_view to_string(stuck_info::state state) noexcept {
+  return state == stuck_info::state::running ? "running" : "blocked";
+}
 
 std::string_view to_string(full_policy policy) noexcept {
   switch (policy) {
@@ -77,7 +108,7 @@ std::string_view to_string(full_policy policy) noexcept {
 
 worker_pool::worker_pool(pool_options options)
     : core_{std::make_shared<pool_core>(checked(std::move(options)))} {
-  core_->workers().start(*core_->options().min_workers, *core_->options().max_workers);
+  core_->start();
 }
 
 worker_pool::~worker_pool() {
@@ -89,7 +120,8 @@ worker_pool::~worker_pool() {
   }
 }
 
-worker_pool::wishes worker_pool::asked_for_something(const task_options& options) const {
+worker_pool::wishes worker_pool::asked_for_something(const task_options& options,
+                                                     const millpool::clock& time, duration later) {
   class_record* const of_class = options.task_class.record_;
   const task_class_options& defaults = of_class != nullptr ? of_class->options : no_wishes;
   const unsigned lane = options.priority.value_or(defaults.priority);
@@ -111,7 +143,9 @@ worker_pool::wishes worker_pool::asked_for_something(const task_options& options
                                          .attempt = options.attempt,
                                          .serial_key = options.serial_key,
                                          .fair_key = options.fair_key}};
-  if (start_by) extras->start_by = deadline_after(clock().now(), *start_by);
+  if (start_by) {
+    extras->start_by = deadline_after(deadline_after(time.now(), later), *start_by);
+  }
   return {lane, std::move(extras)};
 }
 
@@ -123,6 +157,29 @@ std::expected<void, submit_errc> worker_pool::accept_somehow(task_words task, un
 std::expected<void, submit_errc> worker_pool::accept_somehow(queued_task&& task, unsigned lane,
                                                              const admission& how) {
   return core_->accept(task, lane, how);
+}
+
+std::expected<void, submit_errc> worker_pool::accept_later(queued_task&& task, unsigned lane,
+                                                           time_point due) {
+  return core_->accept_later(task, lane, due);
+}
+
+repetition worker_pool::repeat(std::shared_ptr<detail::repeated_task> task, unsigned lane,
+                               duration period) {
+  if (period <= duration::zero()) {
+    throw std::invalid_argument{"worker_pool '" + name() + "': every: the period must be above 0"};
+  }
+  repetition made;
+  made.core_ = core_;
+  made.task_ = task;
+  const auto added = core_->repeat(std::move(task), lane, period);
+  if (!added) throw submit_error{added.error()};
+  return made;
+}
+
+void repetition::cancel() noexcept {
+  if (const auto core = core_.lock(); core && task_) core->forget(*task_);
+  task_.reset();
 }
 
 std::size_t worker_pool::accept_bulk(pool_core& core, std::vector<queued_task>& tasks,
@@ -142,6 +199,8 @@ void worker_pool::resize(std::size_t min_workers, std::size_t max_workers) {
   check_bounds("worker_pool '" + name() + "': resize", min_workers, max_workers);
   core_->resize(min_workers, max_workers);
 }
+
+std::size_t worker_pool::prestart(std::size_t workers) { return core_->prestart(workers); }
 
 void worker_pool::set_queue_capacity(std::size_t capacity) { core_->set_queue_capacity(capacity); }
 
@@ -172,7 +231,7 @@ void purged_task::operator()() {
   completion* const target = task_.target();
   const std::stop_token stop = task_.stop_token();
   const task_extras_ptr asked{task_.extras()};
-  task_context context{stop, never, steady(), no_deadline, asked ? asked->attempt : 1};
+  task_context context{stop, nowhere, steady(), no_deadline, asked.get()};
   if (target == nullptr) return std::move(task_).run(context);
   task_state state = task_state::succeeded;
   try {

@@ -5,6 +5,7 @@
 #include "src/pool/pool_core.hpp"
 #include "src/pool/worker.hpp"
 
+#include <algorithm>
 #include <chrono>
 #include <thread>
 #include <utility>
@@ -74,6 +75,7 @@ void worker::stop_searching() noexcept {
 bool worker::sleep(bool lazily) {
   set_takes(false);
   const bool again = sleep_until_woken(lazily);
+  core_.watch().somebody_is_awake();
   set_takes(true);
   return again;
 }
@@ -115,11 +117,12 @@ bool worker::sleep_until_woken(bool lazily) {
   }
   // Who keeps something, in a pause, could not leave: it need not look whether it has been idle.
   const time_point until = !keeps_something() && core_.workers().above_minimum()
-                               ? deadline_after(time.now(), core_.options().keep_alive)
+                               ? deadline_after(time.now(), patience())
                                : no_deadline;
   const time_point begun = steady().now();  // as above
   if (bed.park_until(time, until)) {
     tasks_come_soon_ = steady().now() - begun < soon;
+    asked_in_vain_ = 0;
     has_been_woken();
     return true;
   }
@@ -128,7 +131,48 @@ bool worker::sleep_until_woken(bool lazily) {
     return true;
   }
   if (keeps_something()) return true;  // held back by a pause
+  if (!core_.may_shrink()) {
+    ++asked_in_vain_;
+    return true;
+  }
   return !core_.workers().leave_if_idle(*this);
+}
+
+// For how long it sleeps before it asks whether it may leave: the longer, the more often it was
+// told no, so that an idle pool does not tick.
+duration worker::patience() const noexcept {
+  const duration keep_alive = core_.options().keep_alive;
+  if (asked_in_vain_ == 0) return keep_alive;
+  constexpr unsigned doublings = 6;
+  constexpr duration at_least = std::chrono::seconds{1};
+  constexpr duration most = duration::max() / (1 << doublings);
+  return std::min(std::max(keep_alive, at_least), most) *
+         (1 << std::min(asked_in_vain_, doublings));
+}
+
+// Whether this worker is to end.
+bool worker::is_one_too_many() {
+  while (conditions_.any_of(pool_conditions::surplus)) {
+    if (core_.workers().leave_if_surplus(*this)) return true;
+    set_takes(false);
+    give_places_back();
+    const bool sits = core_.workers().sit_down_if_surplus(*this);
+    const bool ends = sits && sit_on_the_bench();
+    core_.watch().somebody_is_awake();
+    set_takes(true);
+    if (ends) return true;
+    if (!sits) break;
+  }
+  return false;
+}
+
+// Until it is called back, or for keep_alive. \return whether it is to end.
+bool worker::sit_on_the_bench() {
+  const clock& time = *core_.options().time;
+  if (bed.park_until(time, deadline_after(time.now(), core_.options().keep_alive))) return false;
+  if (core_.workers().leave_bench(*this)) return true;
+  bed.park();  // its token is on the way
+  return false;
 }
 
 // A waker popped us: its token is ours to take.

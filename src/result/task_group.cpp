@@ -63,7 +63,7 @@ std::stop_token group_state::stop_token() const {
   return token_;
 }
 
-std::exception_ptr group_state::wait() noexcept {
+std::exception_ptr group_state::wait(task_wait::yields how) noexcept {
   thread_host* const host = this_thread_host();
   const auto help = [&] {
     // relaxed: a look.
@@ -74,9 +74,14 @@ std::exception_ptr group_state::wait() noexcept {
   help();
   if (await(host != nullptr)) {
     if (host != nullptr) heavy_barrier();  // I2
+    std::uint32_t rung = 0;
     do {
       help();
-    } while ((wait_for_ring() & ended) == 0);
+      rung = wait_for_ring(how);
+      if ((rung & given_up) != 0 && (rung & ended) == 0 && stop_awaiting()) {
+        return std::make_exception_ptr(submit_error{submit_errc::would_deadlock});
+      }
+    } while ((rung & ended) == 0);
   }
   renew();
   const lock_guard lock{mutex_};
@@ -100,16 +105,27 @@ bool group_state::await(bool helps) noexcept {
   return true;
 }
 
+class group_state::patient_wait final : public task_wait {
+ public:
+  patient_wait(group_state& group, yields how) noexcept
+      : task_wait{group.owner(), how, true}, group_{group} {}
+  void give_up() noexcept override { group_.ring(given_up); }
+
+ private:
+  group_state& group_;
+};
+
 // Returns what was rung, and clears it.
-std::uint32_t group_state::wait_for_ring() noexcept {
+std::uint32_t group_state::wait_for_ring(task_wait::yields how) noexcept {
   std::uint32_t seen = 0;
   const auto rung = [&] {
     // acquire: E1.
     seen = bell_.load(std::memory_order_acquire);
-    return (seen & (ended | fresh)) != 0;
+    return (seen & (ended | fresh | given_up)) != 0;
   };
   if (!rung()) {
-    const blocking_region blocked;
+    patient_wait self{*this, how};
+    const awaiting_region blocked{self};
     while (!rung()) {
       // relaxed: says no more than that we sleep.
       if (seen == asleep || bell_.compare_exchange_strong(seen, asleep, std::memory_order_relaxed))
@@ -118,6 +134,19 @@ std::uint32_t group_state::wait_for_ring() noexcept {
   }
   // acquire: E1.
   return bell_.exchange(0, std::memory_order_acquire);
+}
+
+// Returns false if nothing is inside any more: then `ended` is rung, or about to be.
+bool group_state::stop_awaiting() noexcept {
+  // relaxed, all: it keeps others from ringing, and reads nothing that they have done.
+  std::uint32_t seen = inside_.load(std::memory_order_relaxed);
+  while ((seen & awaited) != 0) {  // I1
+    if (inside_.compare_exchange_weak(seen, seen & ~(awaited | helping),
+                                      std::memory_order_relaxed)) {
+      return true;
+    }
+  }
+  return false;
 }
 
 // After a stop was requested: the next tasks start afresh.

@@ -57,6 +57,10 @@ histogram_snapshot histogram::snapshot() const noexcept {
   return out;
 }
 
+duration histogram::sum() const noexcept {
+  return to_duration(sum_ns_.load(std::memory_order_relaxed));  // relaxed: it covers what was (I1)
+}
+
 void histogram_snapshot::merge(const histogram_snapshot& other) noexcept {
   for (std::size_t i = 0; i < in_bucket_.size(); ++i) in_bucket_[i] += other.in_bucket_[i];
   count_ += other.count_;

@@ -29,9 +29,11 @@ TEST(TaskState, EachHasANameOfItsOwn) {
 }
 
 TEST(SubmitError, SaysWhy) {
-  const submit_error error{submit_errc::would_deadlock};
-  EXPECT_EQ(error.code(), submit_errc::would_deadlock);
-  EXPECT_STREQ(error.what(), "millpool: the submission was refused: would_deadlock");
+  const submit_error refused{submit_errc::closed};
+  EXPECT_EQ(refused.code(), submit_errc::closed);
+  EXPECT_STREQ(refused.what(), "millpool: the submission was refused: closed");
+  const submit_error endless{submit_errc::would_deadlock};
+  EXPECT_STREQ(endless.what(), "millpool: the wait could never end: would_deadlock");
 }
 
 TEST(TaskStopped, SaysHowTheTaskEnded) {

@@ -172,6 +172,26 @@ TEST_F(SerialKeys, AreNotTakenOutOfTheirOrder) {
   EXPECT_EQ(pop(), 10);
 }
 
+TEST_F(SerialKeys, DoNotHideWhatWaits) {
+  const auto waits = [&](int number) {
+    return channel.any_waits([&](const value& each) { return *each == number; });
+  };
+  push(1, serial(4, 7));
+  push(2, serial(4, 7));
+  push(3, 4);  // behind these
+  push(4, 2);  // in the ring of another lane
+  EXPECT_EQ(pop(), 4);
+  EXPECT_EQ(pop(), 1);
+  EXPECT_EQ(pop(), 3);  // the second has stepped aside
+  EXPECT_FALSE(waits(1));
+  EXPECT_TRUE(waits(2));
+  EXPECT_FALSE(waits(3));
+  push(5, 0);
+  EXPECT_TRUE(waits(5));
+  channel.pause();
+  EXPECT_TRUE(waits(2));
+}
+
 TEST_F(SerialKeys, AreFreeInAllChannelsThatShareThem) {
   task_channel<value> other{2, {}, time, &keys};
   push(10, serial(4, 1));

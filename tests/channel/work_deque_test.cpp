@@ -103,6 +103,20 @@ TEST(WorkDeque, UsesItsSlotsAgainLapAfterLap) {
   }
 }
 
+TEST(WorkDeque, ShowsWhatIsInIt) {
+  deque entries{4};
+  const auto has = [&](std::uint64_t id) {
+    return entries.any([&](std::uint64_t each) { return each == id; });
+  };
+  EXPECT_FALSE(has(0));
+  for (std::uint64_t i = 1; i <= 3; ++i) EXPECT_TRUE(entries.push(i));
+  EXPECT_EQ(stolen(entries), 1U);
+  EXPECT_EQ(popped(entries), 3U);
+  EXPECT_FALSE(has(1));
+  EXPECT_TRUE(has(2));
+  EXPECT_FALSE(has(3));
+}
+
 TEST(WorkDeque, TellsItsSizeAndCapacity) {
   deque entries{4};
   EXPECT_EQ(entries.capacity(), 4U);

@@ -1,5 +1,7 @@
 // Does a result reach everybody who waits for it, once, whoever comes first?
 #include "millpool/result/result_state.hpp"
+#include "millpool/sync/parker.hpp"
+#include "millpool/sync/thread_host.hpp"
 #include "tests/support/explore/explore.hpp"
 
 #include <gtest/gtest.h>
@@ -73,6 +75,60 @@ TEST(PublicationModel, AWaitThatGivesUpTakesNoWakeFromAnother) {
   explore::expect_holds<a_wait_with_a_limit>();
 }
 
+// A wait is given up, as a pool does it where it finds a deadlock; and later the result comes.
+struct a_wait_is_given_up {
+  static constexpr unsigned threads = 2;
+
+  struct host final : thread_host {
+    bool run_waiting(const void*) noexcept override { return false; }
+    void block() noexcept override {}
+    void unblock() noexcept override {
+      const lock_guard lock{mutex_};
+      wait_ = nullptr;
+    }
+    bool block_for(task_wait& wait) noexcept override {
+      {
+        const lock_guard lock{mutex_};
+        wait_ = &wait;
+      }
+      waits.unpark();
+      return true;
+    }
+    void give_up() {
+      const lock_guard lock{mutex_};
+      check(wait_ != nullptr, "the wait has no other reason to end");
+      wait_->give_up();
+    }
+    parker waits;
+
+   private:
+    mutex mutex_;
+    task_wait* wait_ = nullptr;
+  };
+
+  void thread(unsigned which) {
+    if (which == 1) {
+      pool.waits.park();
+      pool.give_up();
+      has_returned.park();
+      (void)word.publish();
+      return;
+    }
+    install_thread_host(&pool);
+    check(!word.wait(this, steady(), no_deadline), "a wait that is given up says that it failed");
+    install_thread_host(nullptr);
+    has_returned.unpark();
+    check(word.wait(this, steady(), no_deadline), "the next one knows nothing of it");
+  }
+  void end() {}
+
+  host pool;
+  parker has_returned;
+  publication word;
+};
+
+TEST(PublicationModel, AWaitThatIsGivenUpReturns) { explore::expect_holds<a_wait_is_given_up>(); }
+
 // The last reference goes with whoever is last, and only then.
 struct counted_state final : completion {
   explicit counted_state(int* deaths) : deaths_{deaths} {}
@@ -114,6 +170,7 @@ TEST(PublicationModel, TheStateDiesOnceWithItsLastReference) {
 TEST(PublicationModel, CatchesAWakeThatWakesNobody) {
   explore::expect_caught<wait_and_attach>(fault::futex_wakes_nobody);
   explore::expect_caught<a_wait_with_a_limit>(fault::futex_wakes_nobody);
+  explore::expect_caught<a_wait_is_given_up>(fault::futex_wakes_nobody);
 }
 TEST(PublicationModel, CatchesAnRmwThatIsALoadAndAStore) {
   explore::expect_caught<wait_and_attach>(fault::rmw_is_load_and_store);

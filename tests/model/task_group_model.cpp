@@ -1,6 +1,7 @@
 // Does a wait for a group end when the last task has left, and not before? And does a worker that
 // waits learn of every task that only it can run?
 #include "millpool/result/task_group.hpp"
+#include "millpool/sync/parker.hpp"
 #include "millpool/sync/thread_host.hpp"
 #include "tests/support/explore/explore.hpp"
 
@@ -14,6 +15,8 @@ using explore::fault;
 using explore::late_stores;
 using explore::late_stores_and_fences;
 
+constexpr auto never = task_wait::yields::never;
+
 // Two tasks end while one thread waits, and then gives up the group.
 struct two_leave {
   static constexpr unsigned threads = 3;
@@ -24,7 +27,7 @@ struct two_leave {
       group->complete(task_state::succeeded);
       return;
     }
-    check(group->wait() == nullptr, "no task has failed");
+    check(group->wait(never) == nullptr, "no task has failed");
     check(ended[1] + ended[2] == 2, "a wait ends after the last task, and sees what all have done");
     group.reset();
   }
@@ -53,12 +56,12 @@ struct one_is_refused {
     group->release_reference();  // so does a task that was not accepted
     group->fail(std::make_exception_ptr(1));
     group->refused();
-    check(group->wait() != nullptr, "a refusal is an error");
+    check(group->wait(never) != nullptr, "a refusal is an error");
     check(ended == 1, "a wait ends after the last task");
     group->enter();
     group->submitted();
     group->complete(task_state::succeeded);
-    check(group->wait() == nullptr, "the group is good for another turn");
+    check(group->wait(never) == nullptr, "the group is good for another turn");
     group.reset();
   }
   void end() {}
@@ -103,7 +106,7 @@ struct a_worker_waits {
     }
     worker self{*this};
     install_thread_host(&self);
-    check(group->wait() == nullptr, "no task has failed");
+    check(group->wait(never) == nullptr, "no task has failed");
     install_thread_host(nullptr);
     check(runs == 2, "both have run when the wait ends");
     group.reset();
@@ -121,7 +124,100 @@ TEST(TaskGroupModel, AWorkerThatWaitsLearnsOfEveryTask) {
   explore::expect_holds<a_worker_waits>(late_stores_and_fences);
 }
 
+// A wait is given up just as the last task leaves: it has ended, or the next one does, with that
+// task.
+struct a_wait_is_given_up {
+  static constexpr unsigned threads = 3;
+
+  struct host final : thread_host {
+    bool run_waiting(const void*) noexcept override { return false; }
+    void block() noexcept override {}
+    void unblock() noexcept override {
+      const lock_guard lock{mutex_};
+      wait_ = nullptr;
+    }
+    bool block_for(task_wait& wait) noexcept override {
+      {
+        const lock_guard lock{mutex_};
+        wait_ = &wait;
+      }
+      waits_or_is_over.unpark();
+      return true;
+    }
+    void give_up() {
+      const lock_guard lock{mutex_};
+      if (wait_ != nullptr) wait_->give_up();
+    }
+    parker waits_or_is_over;
+
+   private:
+    mutex mutex_;
+    task_wait* wait_ = nullptr;
+  };
+
+  void thread(unsigned which) {
+    if (which == 1) {
+      pool.waits_or_is_over.park();
+      pool.give_up();
+      return;
+    }
+    if (which == 2) {
+      ended = 1;
+      group->complete(task_state::succeeded);
+      return;
+    }
+    install_thread_host(&pool);
+    if (group->wait(task_wait::yields::at_need) == nullptr) {
+      check(ended == 1, "a wait that says nothing ends after the last task");
+    }
+    install_thread_host(nullptr);
+    pool.waits_or_is_over.unpark();
+    check(group->wait(never) == nullptr, "no task has failed");
+    check(ended == 1, "a wait ends after the last task");
+    group.reset();
+  }
+  void end() {}
+
+  a_wait_is_given_up() { group->enter(); }
+  int ended = 0;
+  host pool;
+  group_state::ptr group{new group_state{false}};
+};
+
+TEST(TaskGroupModel, AWaitIsGivenUpAsTheLastTaskLeaves) {
+  explore::expect_holds<a_wait_is_given_up>();
+}
+
+// Nobody else ends it.
+struct a_wait_is_given_up_before {
+  static constexpr unsigned threads = 2;
+
+  void thread(unsigned which) {
+    if (which == 1) {
+      pool.waits_or_is_over.park();
+      pool.give_up();
+      return;
+    }
+    install_thread_host(&pool);
+    check(group->wait(task_wait::yields::at_need) != nullptr, "it says that it has failed");
+    install_thread_host(nullptr);
+    group->complete(task_state::succeeded);
+    check(group->wait(never) == nullptr, "the group is good for another turn");
+    group.reset();
+  }
+  void end() {}
+
+  a_wait_is_given_up_before() { group->enter(); }
+  a_wait_is_given_up::host pool;
+  group_state::ptr group{new group_state{false}};
+};
+
+TEST(TaskGroupModel, AWaitThatIsGivenUpReturns) {
+  explore::expect_holds<a_wait_is_given_up_before>();
+}
+
 TEST(TaskGroupModel, CatchesAWakeThatWakesNobody) {
+  explore::expect_caught<a_wait_is_given_up_before>(fault::futex_wakes_nobody);
   explore::expect_caught<two_leave>(fault::futex_wakes_nobody);
   explore::expect_caught<a_worker_waits>(fault::futex_wakes_nobody, late_stores);
 }

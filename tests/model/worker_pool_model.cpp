@@ -22,6 +22,8 @@ using explore::fault;
 // thousand where they only meet each other, and for each kind of late stores.
 const explore::settings fewer{.schedules = static_cast<std::size_t>(test::scaled(100'000))};
 
+constexpr std::size_t roomy = 1024;  // with so much capacity workers keep tasks
+
 /// A pool whose workers are threads of the run.
 std::unique_ptr<worker_pool> explored_pool(std::size_t workers, std::size_t capacity,
                                            const clock& time, std::size_t compensation = 1) {
@@ -30,6 +32,7 @@ std::unique_ptr<worker_pool> explored_pool(std::size_t workers, std::size_t capa
                    .max_workers = workers,
                    .queue_capacity = capacity,
                    .max_compensation = compensation,
+                   .on_deadlock = [](const deadlock_info&) {},
                    .start_thread =
                        [](std::function<void()> body) {
                          explore::start(std::move(body));
@@ -101,6 +104,82 @@ struct a_task_waits_for_a_task : with_pool {
 
 TEST(WorkerPoolModel, P5_ATaskMayWaitForATaskOfItsOwnPool) {
   explore::expect_holds<a_task_waits_for_a_task>();
+}
+
+// Two tasks wait for each other, on two workers or one inside the other. Whoever comes first, one
+// of the waits fails, and no more than one.
+template <std::size_t workers>
+struct two_tasks_wait_for_each_other : with_pool {
+  void thread(unsigned) {
+    pool = explored_pool(workers, 2, time);
+    for (unsigned i = 0; i < 2; ++i) {
+      results[i] = pool->submit([this, i] {
+        handed_over[i].park();
+        try {
+          return results[1 - i].get();
+        } catch (const submit_error& error) {
+          check(error.code() == submit_errc::would_deadlock, "only for that reason");
+          failed.fetch_add(1);
+          return 1;
+        }
+      });
+    }
+    for (auto& each : handed_over) each.unpark();
+    pool->wait_idle();
+    check(failed.load() == 1, "one of the waits fails");
+    for (auto& each : results) check(!each.valid() || each.get() == 1, "both tasks end");
+    pool->close();
+  }
+  void end() {
+    check(pool->stats().deadlocks == 1, "it is counted, once");
+    check(even_account().succeeded == 2, "P1: what was accepted has run");
+  }
+
+  future<int> results[2];
+  parker handed_over[2];
+  atomic<unsigned> failed{0};
+};
+
+TEST(WorkerPoolModel, OneOfTwoWaitsForEachOtherFails) {
+  explore::expect_holds<two_tasks_wait_for_each_other<2>>();
+}
+TEST(WorkerPoolModel, OneOfTwoWaitsForEachOtherFailsOnOneWorker) {
+  explore::expect_holds<two_tasks_wait_for_each_other<1>>(fewer);
+}
+
+// A task waits for its group, of which a task waits for that one. The group's wait cannot be given
+// up for good, since its destructor waits again: so the other one is, also where it is the older.
+struct a_group_waits_in_a_circle : with_pool {
+  void thread(unsigned) {
+    pool = explored_pool(2, roomy, time, 0);
+    outer = pool->submit([this] {
+      handed_over.park();
+      task_group group{*pool};
+      const auto accepted = group.run([this] {
+        try {
+          outer.wait();
+        } catch (const submit_error&) {
+          failed.fetch_add(1);
+        }
+      });
+      check(accepted.has_value(), "an open pool accepts");
+      group.wait();
+    });
+    handed_over.unpark();
+    pool->wait_idle();
+    check(failed.load() == 1, "the wait that has somewhere to go fails");
+    check(outer.is_ready(), "both tasks end");
+    pool->close();
+  }
+  void end() { check(even_account().succeeded == 2, "P1: what was accepted has run"); }
+
+  future<void> outer;
+  parker handed_over;
+  atomic<unsigned> failed{0};
+};
+
+TEST(WorkerPoolModel, OfACircleThroughAGroupTheOtherWaitFails) {
+  explore::expect_holds<a_group_waits_in_a_circle>(fewer);
 }
 
 // A pool is closed while somebody submits: what was accepted runs, what was not is refused.
@@ -296,8 +375,6 @@ TEST(WorkerPoolModel, APauseHoldsBackWhatComesAfterIt) {
 }
 
 // ---- what workers keep: with so much capacity that they do
-
-constexpr std::size_t roomy = 1024;
 
 // Under each kind of memory and barrier that there is.
 template <explore::model M>

@@ -83,5 +83,41 @@ TEST(BlockingRegion, TellsTheOneThatItBeganWith) {
 
 TEST(BlockingRegion, IsNothingOnAThreadWithoutAPool) { const blocking_region blocked; }
 
+struct counted_wait final : task_wait {
+  counted_wait() noexcept : task_wait{nullptr, yields::gladly} {}
+  void give_up() noexcept override { ++given_up; }
+  int given_up = 0;
+};
+
+TEST(AwaitingRegion, IsABlockingRegionForAHostThatKnowsNoMore) {
+  counting_host host;
+  const installed here{&host};
+  counted_wait wait;
+  {
+    const awaiting_region blocked{wait};
+    EXPECT_EQ(host.blocks, 1);
+  }
+  EXPECT_EQ(host.unblocks, 1);
+  EXPECT_EQ(wait.given_up, 0);
+}
+
+TEST(AwaitingRegion, EndsAtOnceWhereTheWaitIsGivenUp) {
+  struct host_that_gives_up final : thread_host {
+    bool run_waiting(const void*) noexcept override { return false; }
+    void block() noexcept override {}
+    void unblock() noexcept override { ++unblocks; }
+    bool block_for(task_wait& wait) noexcept override {
+      wait.give_up();
+      return false;
+    }
+    int unblocks = 0;
+  } host;
+  const installed here{&host};
+  counted_wait wait;
+  { const awaiting_region blocked{wait}; }
+  EXPECT_EQ(wait.given_up, 1);
+  EXPECT_EQ(host.unblocks, 0);
+}
+
 }  // namespace
 }  // namespace millpool

@@ -16,7 +16,7 @@ enum class submit_errc : std::uint8_t {
   rate_limited,    ///< above the configured rate
   limit_exceeded,  ///< above the configured concurrency
   shed,            ///< dropped at the door because of overload
-  would_deadlock,  ///< waiting here could never end
+  would_deadlock,  ///< no refusal: the wait for the result could never end
   forked,          ///< this process is a fork of the one that owns the pool: it has no workers
 };
 inline constexpr std::size_t submit_errc_count = 9;
@@ -35,7 +35,7 @@ inline constexpr std::size_t task_state_count = 6;
 [[nodiscard]] std::string_view to_string(submit_errc code) noexcept;
 [[nodiscard]] std::string_view to_string(task_state state) noexcept;
 
-/// Thrown by future::get() when the submission was refused.
+/// Thrown by future::get() when the submission was refused, and by waits that could never end.
 class submit_error : public std::runtime_error {
  public:
   explicit submit_error(submit_errc code);

@@ -151,6 +151,10 @@ class priority_lanes {
   template <class Predicate>
   std::optional<T> take_newest_if(Predicate wanted, arrival* told = nullptr);
 
+  /// Whether `wanted(const T&)` holds for a value, also for one that is blocked. O(size).
+  template <class Predicate>
+  [[nodiscard]] bool any(Predicate wanted) const;
+
   /// Takes the next value for good, also one that is blocked. REQUIRES: !empty().
   T take_any(const clock& time, arrival* told = nullptr);
 
@@ -549,6 +553,21 @@ std::optional<T> priority_lanes<T>::take_newest_if(Predicate wanted, arrival* to
   T value = lanes_[newest->lane].ring.take_at(newest->place);
   took_from_ring(newest->lane);
   return value;
+}
+
+template <class T>
+template <class Predicate>
+bool priority_lanes<T>::any(Predicate wanted) const {
+  for (const lane_values& in : lanes_) {
+    for (std::size_t place = 0; place < in.ring.size(); ++place) {
+      if (wanted(in.ring.value(place))) return true;
+    }
+    for (std::uint32_t index = in.head; index != nil; index = at(index).after) {
+      if (wanted(*at(index).value)) return true;
+    }
+  }
+  return std::ranges::any_of(
+      blocked_, [&](const blocked_value& each) { return wanted(*at(std::get<3>(each)).value); });
 }
 
 }  // namespace millpool

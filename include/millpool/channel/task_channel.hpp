@@ -134,6 +134,15 @@ class task_channel {
   template <class Predicate>
   [[nodiscard]] std::optional<T> take_newest_if(Predicate wanted, arrival* told = nullptr);
 
+  /// Never waits. Whether `wanted(const T&)` holds for something that waits; also in a pause, and
+  /// where its serial key is held. Called under the lock. O(size).
+  template <class Predicate>
+  [[nodiscard]] bool any_waits(Predicate wanted) {
+    const lock_guard lock{mutex_};
+    collect(0);
+    return lanes_.any(wanted);
+  }
+
   /// Never waits. Takes all that waits, in the order in which it would have been taken.
   [[nodiscard]] std::vector<T> take_all() {
     std::vector<T> all;

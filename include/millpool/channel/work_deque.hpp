@@ -138,6 +138,20 @@ class work_deque {
     return steal_outcome::taken;
   }
 
+  /// Whether `wanted(const T&)` holds for an entry. REQUIRES: nobody pushes, pops or steals
+  /// meanwhile.
+  template <class Predicate>
+  [[nodiscard]] bool any(Predicate wanted) const {
+    // acquire, both: E1, and what was read before is not looked at again.
+    const number end = bottom_.load(std::memory_order_acquire);
+    for (number n = top_.load(std::memory_order_acquire); n < end; ++n) {
+      T entry;
+      slot_of(n).read(entry);
+      if (wanted(std::as_const(entry))) return true;
+    }
+    return false;
+  }
+
   /// An estimate. An entry that was pushed before the caller's heavy_barrier() counts, unless
   /// somebody has taken it or is about to.
   [[nodiscard]] std::size_t size() const noexcept {

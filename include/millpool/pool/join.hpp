@@ -8,6 +8,7 @@
 #include <exception>
 #include <functional>
 #include <type_traits>
+#include <typeinfo>
 #include <utility>
 
 namespace millpool {
@@ -26,8 +27,10 @@ class forked_half final : public completion {
     static_cast<void>(published_.publish());
   }
 
-  /// Waits until who took it has done with it.
-  void wait() noexcept { published_.wait(owner(), steady(), no_deadline); }
+  /// Waits until who took it has done with it, come what may: it uses this stack.
+  void wait() noexcept {
+    published_.wait(owner(), steady(), no_deadline, task_wait::yields::never);
+  }
   /// The same. \throws what it threw; task_stopped if it was not run.
   void await() {
     wait();
@@ -53,7 +56,9 @@ inline constexpr task_kind half_of_a_join{
     [](std::uint64_t a, std::uint64_t, task_context&) { forked_half<F>::at(a)->run(); },
     [](std::uint64_t, std::uint64_t) noexcept {},
     [](std::uint64_t a, std::uint64_t) noexcept -> completion* { return forked_half<F>::at(a); },
-    false, true};
+    false,
+    true,
+    &typeid(F)};
 
 // Apart, for the size of join()'s frame, of which there are as many as it recurses deep.
 template <class A, class B>

@@ -26,9 +26,10 @@ class worker;
 /// written.
 ///
 /// Thread safety  every member may be called concurrently.
-/// Ordering       word() is relaxed. Who sets `cancels`, `abandons` or `awaited`, or makes room for
-///                one more worker, sees to it by a heavy_barrier() that it is seen. All else may be
-///                seen a moment late: what goes through the channel is decided by its lock.
+/// Ordering       word() is relaxed. Who sets `cancels`, `abandons`, `overdue` or `awaited`, or
+///                makes room for one more worker, sees to it by a heavy_barrier() that it is seen.
+///                All else may be seen a moment late: what goes through the channel is decided by
+///                its lock.
 class alignas(cache_line_size) pool_conditions {
  public:
   enum bit : std::uint32_t {
@@ -42,6 +43,8 @@ class alignas(cache_line_size) pool_conditions {
     long_tasks = 128,   ///< of late, tasks ran for more than a microsecond: each is measured
     exact_times = 256,  ///< a hook or a policy needs the times of each, for good
     asks_first = 512,   ///< there is a hook that admits submissions, for good
+    may_scale = 1024,   ///< the scaling_rule may let there be more: see worker_limit
+    overdue = 2048,     ///< a task that runs may be stuck: who ends one looks whether it is his
   };
 
   explicit pool_conditions(std::uint32_t bits) noexcept : word_{bits} {}
@@ -131,7 +134,7 @@ class own_tasks {
     if (unmeasured == 0 || task.extras() != nullptr) return false;
     // Beside other priorities it is the channel that knows whose turn it is, and who has aged.
     if (lane != this->lane() || channel_.ready_lanes().any_but(lane)) return false;
-    if (!has_place(pool_conditions::awaited)) return false;
+    if (!has_place(pool_conditions::awaited | pool_conditions::overdue)) return false;
     --unmeasured;
     count_accepted();  // pool_core I1
     push_visibly(task);
@@ -141,8 +144,9 @@ class own_tasks {
   /// Leaves `half` where others can take it, until take_back(). \return false: it does not.
   [[nodiscard]] bool fork(const task_kind& kind, completion& half) {
     // It is not measured, nor is it a submission.
-    constexpr std::uint32_t no_matter = pool_conditions::awaited | pool_conditions::long_tasks |
-                                        pool_conditions::exact_times | pool_conditions::asks_first;
+    constexpr std::uint32_t no_matter = pool_conditions::awaited | pool_conditions::overdue |
+                                        pool_conditions::long_tasks | pool_conditions::exact_times |
+                                        pool_conditions::asks_first;
     if (!has_place(no_matter)) return false;
     push_visibly({&kind, std::bit_cast<std::uint64_t>(&half), 0});
     return true;
@@ -198,6 +202,13 @@ class own_tasks {
     }
   }
 
+  /// Whether `wanted(const task_words&)` holds for a task here. REQUIRES: its worker waits, and so
+  /// do all thieves.
+  template <class Predicate>
+  [[nodiscard]] bool any(Predicate wanted) const {
+    return deque_.any([&](const entry& each) { return wanted(each.task); });
+  }
+
   /// Anybody: see work_deque.
   [[nodiscard]] std::size_t size() const noexcept { return deque_.size(); }
   [[nodiscard]] bool empty() const noexcept { return deque_.empty(); }
@@ -243,8 +254,8 @@ class own_tasks {
     submitted_inside_ = true;
     static_cast<void>(deque_.push({task, time_point{}}));
     light_barrier();  // idle_workers; pool_core I2
-    constexpr std::uint32_t to_be_told =
-        pool_conditions::cancels | pool_conditions::closes | pool_conditions::may_grow;
+    constexpr std::uint32_t to_be_told = pool_conditions::cancels | pool_conditions::closes |
+                                         pool_conditions::may_grow | pool_conditions::may_scale;
     // relaxed: the barrier orders it.
     const bool all_at_work = idle_.load(std::memory_order_relaxed) == 0;
     if (!all_at_work || conditions_.any_of(to_be_told)) [[unlikely]]

@@ -4,7 +4,10 @@
 #include "millpool/base/clock.hpp"
 #include "millpool/base/errors.hpp"
 #include "millpool/channel/priority_lanes.hpp"
+#include "millpool/pool/deadlock.hpp"
+#include "millpool/pool/scaling.hpp"
 #include "millpool/pool/shutdown.hpp"
+#include "millpool/pool/stuck_info.hpp"
 
 #include <cstddef>
 #include <cstdint>
@@ -68,15 +71,18 @@ struct pool_options {
   std::string name = "millpool";
 
   /// Workers that always exist, and that exist at most. More than the minimum are started when a
-  /// submission finds no idle worker, and leave when idle for keep_alive. Unset: the minimum is the
-  /// number of CPUs this process may use, by affinity and cgroup quota, and the maximum is the
-  /// same.
+  /// submission finds no idle worker, or when `scaling` says so, and leave when idle for
+  /// keep_alive. Unset: the minimum is the number of CPUs this process may use, by affinity and
+  /// cgroup quota, and the maximum is the same.
   std::optional<std::size_t> min_workers{};  ///< 0 is allowed: no thread until there is work
   std::optional<std::size_t> max_workers{};  ///< at least 1, and not less than the minimum
+  scaling_rule scaling{};                    ///< see policy/scaler.hpp
 
   /// Tasks that wait, over all lanes and with all workers; at least 1. Below 64 workers keep no
   /// tasks: all go through the channel, one at a time.
   std::size_t queue_capacity = 1024;
+  /// Tasks of submit_after(), submit_at() and every() whose time has not come yet.
+  std::size_t delayed_capacity = 65'536;
   full_policy when_full = full_policy::block;
   duration block_for = std::chrono::seconds{1};  ///< for full_policy::block_for
   duration keep_alive = std::chrono::seconds{60};
@@ -84,9 +90,25 @@ struct pool_options {
 
   /// Workers that may be added for a time, above max_workers, while others are blocked in a wait or
   /// a blocking_region. Where none is left, what only another worker could run waits until one
-  /// comes back: with 0, promise P5 holds for the waits only that can run the awaited task
-  /// themselves. A task that another worker keeps is none of these.
+  /// comes back, or until all wait so: see on_deadlock. With 0, promise P5 holds for the waits only
+  /// that can run the awaited task themselves. A task that another worker keeps is none of these.
   std::size_t max_compensation = 64;
+
+  /// A task that has run for so long is stuck: it is reported through on_stuck and in stats(), and
+  /// told to stop; a worker more keeps the capacity, within max_compensation, until it returns.
+  /// Nothing is done for this with each task: the pool looks at its workers eight times as often,
+  /// while any of them is awake. Unset: no task is. At least a millisecond.
+  ///
+  /// What does not age a task: that the process is stopped, or gets no processor, but for a quarter
+  /// of stuck_after; that its thread gets none; what happens to the time of day.
+  ///
+  /// The stack is taken by a signal, SIGRTMIN + 5, sent to that thread, if the program has no use
+  /// for it: so a call of the stuck task's that no signal handler lets go on, such as poll(2) or
+  /// nanosleep(2), ends with EINTR.
+  std::optional<duration> stuck_after{};
+  /// Once for each stuck task, on the thread that keeps the pool's time. Unset: some lines on
+  /// standard error.
+  std::function<void(const stuck_info&)> on_stuck{};
 
   /// Asked before each submission takes a place, on the submitter's thread: an answer refuses it,
   /// and is what the submitter gets. Where circuit breakers and limits go.
@@ -99,6 +121,11 @@ struct pool_options {
   /// On the worker, before its first task and after its last.
   std::function<void(const worker_info&)> on_worker_start{};
   std::function<void(const worker_info&)> on_worker_stop{};
+
+  /// Tasks wait for each other for ever, and one of the waits is given up, if one can be: it throws
+  /// submit_error, would_deadlock. On the thread whose wait closes the circle, under no lock.
+  /// Unset: the wait-for graph on standard error. Counted in stats() in any case.
+  std::function<void(const deadlock_info&)> on_deadlock{};
 
   /// A thread could not be started; the pool runs with what it has. Counted in stats() in any case.
   std::function<void(const std::system_error&)> on_thread_failure{};

@@ -39,14 +39,22 @@ struct pool_stats {
   /// Waiting tasks beyond the capacity: what tasks submitted to their own full pool, many deep, and
   /// what therefore could neither wait for room nor run at once.
   std::size_t put_off = 0;
+  /// Tasks whose time has not come yet: see worker_pool::submit_after(). They are not in `tasks`.
+  std::size_t delayed = 0;
   /// Age of the oldest task that waits in the channel or was put off, or zero: not of what workers
   /// keep. It may be some milliseconds too long.
   duration oldest_waiting{};
   worker_counts workers;
   std::size_t min_workers = 0;
   std::size_t max_workers = 0;
+  /// Workers that may work at once, without those that stand in for blocked ones: max_workers,
+  /// unless the pool is steered by pool_options::scaling.
+  std::size_t active_workers = 0;
+  std::size_t stuck = 0;          ///< running tasks that were found stuck: see stuck_after
+  std::uint64_t stuck_total = 0;  ///< all that ever were
   bool paused = false;
   std::uint64_t thread_failures = 0;  ///< threads that could not be started
+  std::uint64_t deadlocks = 0;        ///< that were found: see pool_options::on_deadlock
   /// From submission to start, of the tasks that ran to their end. Of tasks shorter than a
   /// microsecond one in 128 is measured, and counts for 128; but all are where on_task_end is set,
   /// or with full_policy::discard_oldest. Halves of a join() are not measured.

@@ -18,6 +18,7 @@
 #include <optional>
 #include <stop_token>
 #include <type_traits>
+#include <typeinfo>
 #include <utility>
 
 namespace millpool {
@@ -45,6 +46,8 @@ template <submittable F>
 using task_result =
     decltype(detail::call_task(std::declval<std::decay_t<F>&>(), std::declval<task_context&>()));
 
+class deadline_stop;
+
 /// What few tasks ask for, in a block of its own.
 struct task_extras {
   std::stop_token stop_token{};
@@ -56,15 +59,19 @@ struct task_extras {
   unsigned attempt = 1;
   std::optional<std::uint64_t> serial_key{};  ///< held from where it is taken to its end
   std::optional<std::uint64_t> fair_key{};
+  /// Made when the running task first asks for its stop_token(), and then the extras' own.
+  atomic<deadline_stop*> stop{nullptr};
 
   struct give_back {
-    void operator()(task_extras* block) const noexcept {
-      std::destroy_at(block);
-      deallocate_block(block, sizeof(task_extras));
-    }
+    // Not inline: most tasks have none, and are moved often.
+    void operator()(task_extras* block) const noexcept;
   };
 };
 using task_extras_ptr = std::unique_ptr<task_extras, task_extras::give_back>;
+
+inline unsigned task_context::attempt() const noexcept {
+  return asked_ != nullptr ? asked_->attempt : 1;
+}
 
 /// How to treat the two words of a task: one constant for each type of closure.
 struct task_kind {
@@ -76,6 +83,7 @@ struct task_kind {
   completion* (*target)(std::uint64_t a, std::uint64_t b) noexcept;
   bool has_extras;      ///< b is a task_extras*, or 0
   bool is_forked_half;  ///< see join(): it counts as a task only once somebody else takes it
+  const std::type_info* closure;  ///< what people are told of it
 };
 
 /// A task, as three words that own nothing: for a container that keeps words, and for who looks at
@@ -152,6 +160,7 @@ class queued_task : private task_words {
   }
 
   [[nodiscard]] explicit operator bool() const noexcept { return kind != nullptr; }
+  [[nodiscard]] const task_kind* its_kind() const noexcept { return kind; }
 
   using task_words::extras;
   using task_words::is_forked_half;
@@ -258,14 +267,20 @@ inline constexpr task_kind posted_in_words{
     [](std::uint64_t a, std::uint64_t b, task_context& context) {
       worded<F, 2>::call({a, b}, context);
     },
-    [](std::uint64_t, std::uint64_t) noexcept {}, nullptr, false, false};
+    [](std::uint64_t, std::uint64_t) noexcept {},
+    nullptr,
+    false,
+    false,
+    &typeid(F)};
 
 template <class F>
 inline constexpr task_kind grouped_in_words{
     [](std::uint64_t a, std::uint64_t, task_context& context) { worded<F, 1>::call({a}, context); },
     [](std::uint64_t, std::uint64_t) noexcept {},
-    [](std::uint64_t, std::uint64_t b) noexcept { return std::bit_cast<completion*>(b); }, false,
-    false};
+    [](std::uint64_t, std::uint64_t b) noexcept { return std::bit_cast<completion*>(b); },
+    false,
+    false,
+    &typeid(F)};
 
 /// A closure in a block, and where the task reports.
 template <class F>
@@ -296,8 +311,10 @@ inline constexpr task_kind in_a_box{
     [](std::uint64_t a, std::uint64_t) noexcept {
       const typename boxed_task<F>::ptr box{boxed_task<F>::at(a)};
     },
-    [](std::uint64_t a, std::uint64_t) noexcept { return boxed_task<F>::at(a)->target; }, true,
-    false};
+    [](std::uint64_t a, std::uint64_t) noexcept { return boxed_task<F>::at(a)->target; },
+    true,
+    false,
+    &typeid(F)};
 
 /// A closure in one block with the place of its result: a result_state or a landing.
 template <class Target, class F>
@@ -344,7 +361,9 @@ inline constexpr task_kind with_result{
     [](std::uint64_t a, std::uint64_t) noexcept -> completion* {
       return task_with_result<Target, F>::at(a);
     },
-    true, false};
+    true,
+    false,
+    &typeid(F)};
 
 }  // namespace detail
 

@@ -11,8 +11,23 @@
 
 namespace millpool {
 
-class pool_core;
+class deadline_stops;
 struct class_record;
+struct task_extras;
+
+namespace detail {
+
+struct task_frame;
+
+/// What the contexts of all tasks of one thread refer to: where the thread is, and what it is told.
+struct task_place {
+  const atomic<bool>& pool_cancels;
+  deadline_stops* stops;                    // null: the task runs in no pool
+  atomic<task_frame*> top{nullptr};         // the task that runs; written by its thread alone
+  atomic<const task_frame*> told{nullptr};  // the task that is told to stop, since it is stuck
+};
+
+}  // namespace detail
 
 /// Where a task goes that names no priority: the middle of 0 (the highest) to 7 (the lowest).
 inline constexpr unsigned default_priority = 4;
@@ -65,16 +80,24 @@ struct task_options {
 /// Thread safety  every member may be called concurrently, during the task.
 class task_context {
  public:
-  /// Whether the task should return early: its stop_token fired, its deadline or timeout passed, or
-  /// its pool is in the cancel step of its shutdown. Reads the clock if there is a deadline.
+  /// Whether the task should return early: its stop_token fired, its deadline or timeout passed, it
+  /// was found stuck, or its pool is in the cancel step of its shutdown. Reads the clock if there
+  /// is a deadline.
   [[nodiscard]] bool stop_requested() const noexcept {
     // relaxed: a hint to return; nothing is read because of it.
-    return stop_token_.stop_requested() || pool_cancels_.load(std::memory_order_relaxed) ||
-           (deadline_ != no_deadline && time_.now() >= deadline_);
+    return stop_token_.stop_requested() || place_.pool_cancels.load(std::memory_order_relaxed) ||
+           is_told_to_stop() || (deadline_ != no_deadline && time_.now() >= deadline_);
   }
 
-  /// The stop_token given at the submission.
-  [[nodiscard]] const std::stop_token& stop_token() const noexcept { return stop_token_; }
+  /// The stop_token given at the submission. Where the task has a deadline or a timeout, one that
+  /// fires for any of the reasons above, so that a wait ends by it: at the deadline its callbacks
+  /// run on the thread that keeps the pool's time. It is made for the first who asks, and lasts as
+  /// long as the task.
+  /// \throws std::bad_alloc, for the first.
+  [[nodiscard]] const std::stop_token& stop_token() const {
+    if (deadline_ == no_deadline || place_.stops == nullptr) return stop_token_;
+    return own_stop_token();
+  }
 
   /// The earlier of the deadline and of the start plus the timeout; no_deadline if there is
   /// neither.
@@ -88,7 +111,7 @@ class task_context {
   }
 
   /// Which attempt this is, counted from 1.
-  [[nodiscard]] unsigned attempt() const noexcept { return attempt_; }
+  [[nodiscard]] unsigned attempt() const noexcept;  // in task.hpp
 
   task_context(const task_context&) = delete;
   task_context& operator=(const task_context&) = delete;
@@ -96,19 +119,22 @@ class task_context {
  private:
   friend class runner;
   friend class purged_task;
-  task_context(const std::stop_token& stop, const atomic<bool>& pool_cancels, const clock& time,
-               time_point deadline, unsigned attempt) noexcept
-      : stop_token_{stop},
-        pool_cancels_{pool_cancels},
-        time_{time},
-        deadline_{deadline},
-        attempt_{attempt} {}
+  task_context(const std::stop_token& stop, const detail::task_place& place, const clock& time,
+               time_point deadline, task_extras* asked) noexcept
+      : stop_token_{stop}, place_{place}, time_{time}, deadline_{deadline}, asked_{asked} {}
+
+  // The one that is told is the one that runs, and not one that runs inside it, or outside.
+  [[nodiscard]] bool is_told_to_stop() const noexcept {
+    const detail::task_frame* const told = place_.told.load(std::memory_order_relaxed);
+    return told != nullptr && told == place_.top.load(std::memory_order_relaxed);
+  }
+  [[nodiscard]] const std::stop_token& own_stop_token() const;
 
   const std::stop_token& stop_token_;
-  const atomic<bool>& pool_cancels_;
+  const detail::task_place& place_;
   const clock& time_;
   time_point deadline_;
-  unsigned attempt_;
+  task_extras* asked_;  // null: nothing
 };
 
 }  // namespace millpool

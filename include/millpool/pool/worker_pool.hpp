@@ -6,6 +6,7 @@
 #include "millpool/pool/own_tasks.hpp"
 #include "millpool/pool/pool_options.hpp"
 #include "millpool/pool/pool_stats.hpp"
+#include "millpool/pool/repeated_task.hpp"
 #include "millpool/pool/shutdown.hpp"
 #include "millpool/pool/task.hpp"
 #include "millpool/pool/task_options.hpp"
@@ -170,6 +171,34 @@ class worker_pool {
       std::vector<future<task_result<std::ranges::range_value_t<Range>>>> submit_bulk(
           Range&& range, const task_options& options = {});
 
+  // ---- later
+
+  /// Submits f when `d` has passed, or at `t`, by the pool's clock; with options that count from
+  /// then. Only then is it a task in the pool's account. It does not wait for room: where the
+  /// channel is full it is put off, in front of nothing that came before. Those of one moment are
+  /// submitted in their order. Never waits. O(log n).
+  /// \return the future of what f returns; get() throws submit_error if it was refused: `full`,
+  ///         where pool_options::delayed_capacity is reached; `closed`, where the pool is closed
+  ///         before it is due.
+  /// \throws std::system_error where the thread that keeps the time cannot be started. It is
+  ///         started for the first of these, and one for all of them.
+  template <submittable F>
+  future<task_result<F>> submit_after(duration d, F&& f, const task_options& options = {}) {
+    return submit_at(deadline_after(clock().now(), d), std::forward<F>(f), options);
+  }
+  template <submittable F>
+  future<task_result<F>> submit_at(time_point t, F&& f, const task_options& options = {});
+
+  /// Posts f again and again: first when `period` has passed, and then each time that it passes
+  /// again. It never runs twice at a time: a turn that comes while the last one is not over is left
+  /// out, as are those that had passed before this thread could look.
+  /// \param   period  above 0.
+  /// \return  what keeps it going: f is not called again once that is gone.
+  /// \throws  std::invalid_argument if the period is not above 0; submit_error where a submission
+  ///          would be refused as above; std::system_error.
+  template <submittable F>
+  repetition every(duration period, F&& f, const task_options& options = {});
+
   // ---- for those who bring their own result: task_group, result_channel
 
   /// Submits f with `target` to be told of its end; it may be null.
@@ -213,6 +242,11 @@ class worker_pool {
   /// those that it keeps.
   /// \throws std::invalid_argument if max_workers is 0 or less than min_workers.
   void resize(std::size_t min_workers, std::size_t max_workers);
+
+  /// Starts workers ahead of the work, so that the first tasks find them: as many as are missing
+  /// up to `workers`, but no more than max_workers. Those above the minimum leave when idle for
+  /// keep_alive. \return how many there are.
+  std::size_t prestart(std::size_t workers);
 
   /// \throws std::invalid_argument if capacity is 0. What waits beyond a smaller capacity stays.
   void set_queue_capacity(std::size_t capacity);
@@ -279,9 +313,11 @@ class worker_pool {
                            options.stop_token.stop_possible() || options.attempt != 1 ||
                            options.task_class.record_ != nullptr;
     if (!something) return {default_priority, nullptr};
-    return asked_for_something(options);
+    return asked_for_something(options, clock(), {});
   }
-  [[nodiscard]] wishes asked_for_something(const task_options& options) const;
+  // \param  later  from now: when it is submitted.
+  [[nodiscard]] static wishes asked_for_something(const task_options& options,
+                                                  const millpool::clock& time, duration later);
 
   template <submittable F>
   std::expected<future<task_result<F>>, submit_errc> submit_with(const task_options& options,
@@ -302,6 +338,8 @@ class worker_pool {
   std::expected<void, submit_errc> accept_somehow(queued_task&& task, unsigned lane,
                                                   const admission& how);
   [[nodiscard]] own_tasks* fork_somehow(const task_kind& kind, completion& half);
+  std::expected<void, submit_errc> accept_later(queued_task&& task, unsigned lane, time_point due);
+  repetition repeat(std::shared_ptr<detail::repeated_task> task, unsigned lane, duration period);
   static std::size_t accept_bulk(pool_core& core, std::vector<queued_task>& tasks, unsigned lane);
 
   static constexpr std::size_t bulk_max = 1024;  // so that a long, lazy range needs no memory (P14)
@@ -322,6 +360,28 @@ std::expected<future<task_result<F>>, submit_errc> worker_pool::submit_with(
   auto accepted = accept(std::move(task), asked.lane, how);
   if (!accepted) return std::unexpected{accepted.error()};
   return result;
+}
+
+template <submittable F>
+future<task_result<F>> worker_pool::submit_at(time_point t, F&& f, const task_options& options) {
+  using T = task_result<F>;
+  wishes asked = asked_for_something(options, clock(), t - clock().now());
+  auto [task, state] = make_task_with_result<result_state<T>>(
+      std::forward<F>(f), std::move(asked.extras), clock(), nullptr, result_state<T>::with_future);
+  future<T> result{completion_ref<result_state<T>>{state}};
+  const auto taken = accept_later(std::move(task), asked.lane, t);
+  if (!taken) return future<T>::refused(taken.error());
+  return result;
+}
+
+template <submittable F>
+repetition worker_pool::every(duration period, F&& f, const task_options& options) {
+  auto extras = [options, &time = clock()] {
+    return asked_for_something(options, time, {}).extras;
+  };
+  return repeat(
+      std::make_shared<detail::repeated<std::decay_t<F>>>(std::forward<F>(f), std::move(extras)),
+      asked_for(options).lane, period);
 }
 
 template <std::ranges::input_range Range>

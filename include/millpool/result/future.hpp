@@ -22,7 +22,10 @@ namespace millpool {
 /// Always completes  whatever becomes of the task: run, refused, cancelled, expired, discarded or
 ///                   abandoned. Dropping a future is fine: the task runs all the same.
 /// Waits             a worker that waits for a task of its own pool runs it itself if it has not
-///                   started, else another worker takes its place meanwhile: no deadlock (P5).
+///                   started, else another worker takes its place meanwhile: no deadlock (P5). But
+///                   where tasks wait for each other in a circle, nobody can help: then one of
+///                   their waits fails, and its future stays as it was. Only one without a time
+///                   limit can.
 /// Destruction       the task's callable and its captures are gone before the result is seen (P2).
 /// Thread safety     none: one thread at a time uses a future; the task's side needs no care.
 /// Lifetime          a future may outlive its pool. It does not outlive the pool's clock.
@@ -44,21 +47,26 @@ class [[nodiscard]] future {
   /// Whether get() would not wait. REQUIRES: valid(), as do all that follow.
   [[nodiscard]] bool is_ready() const noexcept { return state().is_ready(); }
 
-  /// Waits for the result.
-  void wait() const { state().wait_until(no_deadline); }
+  /// Waits for the result. \throws submit_error: would_deadlock, as do get() and take().
+  void wait() const {
+    if (!state().wait_until(no_deadline)) [[unlikely]]
+      throw submit_error{submit_errc::would_deadlock};
+  }
 
-  /// Waits for the result, for at most `d` or until `t` by the pool's clock. \return is_ready().
+  /// Waits for the result, for at most `d` or until `t` by the pool's clock. \return is_ready():
+  /// where `t` is no_deadline, false says would_deadlock.
   bool wait_for(duration d) const { return wait_until(deadline_after(state().time().now(), d)); }
   bool wait_until(time_point t) const { return state().wait_until(t); }
 
   /// Waits for the result and moves it out.
   /// \throws what the task threw; task_stopped if it was cancelled, expired, discarded or
   /// abandoned;
-  ///         submit_error if it was refused.
+  ///         submit_error if it was refused, or if the wait could never end.
   T get() { return take().value(); }
 
   /// Waits for the result and moves it out as a value that tells how the task ended. Throws nothing
   /// of the task's. A refused submission reads as discarded, with a submit_error as its error().
+  /// \throws submit_error: would_deadlock.
   result<T> take() {
     wait();
     const auto state = std::move(state_);

@@ -52,7 +52,7 @@ class landed_list {
     word seen = newest_.load(std::memory_order_acquire);
     do {
       if (seen == gone) return pushed::gone;
-      node.next_landed = seen > gone ? reinterpret_cast<Node*>(seen) : nullptr;
+      node.next_landed = node_in(seen);
       // release: E1. acquire: the waiter's references, see result_buffer::arm().
     } while (!newest_.compare_exchange_weak(seen, reinterpret_cast<word>(&node),
                                             std::memory_order_acq_rel, std::memory_order_acquire));
@@ -102,9 +102,14 @@ class landed_list {
   using word = std::uintptr_t;
   static constexpr word none = 0, awaited = 1, gone = 2;  // no node lies there
 
+  static Node* node_in(word newest) noexcept {
+    // NOLINTNEXTLINE(performance-no-int-to-ptr): the word is a pointer, or one of three numbers
+    return newest > gone ? reinterpret_cast<Node*>(newest) : nullptr;
+  }
+
   static Node* oldest_first(word newest) noexcept {
     Node* oldest = nullptr;
-    Node* each = newest > gone ? reinterpret_cast<Node*>(newest) : nullptr;
+    Node* each = node_in(newest);
     while (each != nullptr) {
       Node* const next = std::exchange(each->next_landed, oldest);
       oldest = std::exchange(each, next);

@@ -3,6 +3,7 @@
 
 #include "millpool/base/atomic.hpp"
 #include "millpool/base/clock.hpp"
+#include "millpool/sync/thread_host.hpp"
 
 #include <cstdint>
 
@@ -28,6 +29,8 @@ class continuation {
 ///   ready       the result may be read        publish(), once
 ///   awaited     a thread sleeps on the word   wait()
 ///   continued   continuation_ is to be run    attach(), once
+///   given_up    the wait is to return         the pool of the thread that waits, where the wait is
+///                                             part of a deadlock; wait() clears it
 /// The other bits count the references to the object that this lies in: one word for both, since
 /// every change of a word that another thread has read costs a trip of its cache line.
 /// Invariants
@@ -74,14 +77,26 @@ class publication {
   /// Waits until ready. On a worker of the pool that has the task `owner`: runs that task here if
   /// it has not started and there is no deadline, since the task might take longer; else lets
   /// another worker take this one's place meanwhile (promise P5).
-  /// \return is_ready(): false only if `deadline` came first.
-  bool wait(const void* owner, const clock& time, time_point deadline) noexcept;
+  /// \param  how  whether a wait without a deadline may be given up.
+  /// \return is_ready(): false only if `deadline` came first, or if there is none and the wait was
+  ///         given up, since it could never have ended.
+  bool wait(const void* owner, const clock& time, time_point deadline,
+            task_wait::yields how = task_wait::yields::gladly) noexcept;
 
   /// At most once. \return false if the result is there already: the caller then runs `next`.
   [[nodiscard]] bool attach(continuation* next) noexcept;
 
  private:
-  enum bits : std::uint32_t { ready = 1, awaited = 2, continued = 4, one_reference = 8 };
+  enum bits : std::uint32_t {
+    ready = 1,
+    awaited = 2,
+    continued = 4,
+    given_up = 8,
+    one_reference = 16
+  };
+  class patient_wait;
+
+  bool wait_without_limit(const void* owner, task_wait::yields how) noexcept;
 
   atomic<std::uint32_t> word_;
   continuation* continuation_ = nullptr;  // written by attach() before it sets `continued`

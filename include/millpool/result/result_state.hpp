@@ -31,7 +31,12 @@ class result_state : public result_slot<T> {
 
   [[nodiscard]] bool is_ready() const noexcept { return this->published_.is_ready(); }
   bool wait_until(time_point deadline) noexcept {
-    return this->published_.wait(this->owner(), *time_, deadline);
+    if (is_ready()) return true;
+    // What then() gives may outlive the task whose tag it has.
+    const bool is_tasks_own = this->owner() == static_cast<const completion*>(this);
+    return this->published_.wait(
+        this->owner(), *time_, deadline,
+        is_tasks_own ? task_wait::yields::gladly : task_wait::yields::unseen);
   }
   [[nodiscard]] bool attach(continuation* next) noexcept { return this->published_.attach(next); }
   [[nodiscard]] const clock& time() const noexcept { return *time_; }

@@ -7,6 +7,7 @@
 #include "millpool/result/completion.hpp"
 #include "millpool/sync/asymmetric_barrier.hpp"
 #include "millpool/sync/mutex.hpp"
+#include "millpool/sync/thread_host.hpp"
 
 #include <cstdint>
 #include <exception>
@@ -20,13 +21,14 @@ namespace millpool {
 /// The plain core of task_group: how many tasks are inside, and the first error.
 ///
 /// State (bits of inside_)   set by                    cleared by
-///   awaited                 wait(): it will sleep     the leave() that makes the count 0
+///   awaited                 wait(): it will sleep     the leave() that makes the count 0; or
+///                                                     wait(), where it is given up before that
 ///   helping                 with it, by a worker      with it
 ///   renewing                renew(), at count 0       renew()
 /// The other bits count the tasks inside: from enter() before the submission to leave() after the
 /// task's end, or its refusal.
-/// Bits of bell_: `ended` and `fresh` are rung, `asleep` says that the waiter is on its way to
-/// sleep on the word. The waiter alone clears them.
+/// Bits of bell_: `ended`, `fresh` and `given_up` are rung, `asleep` says that the waiter is on its
+/// way to sleep on the word. The waiter alone clears them.
 /// Invariants
 ///   I1  awaited => the count is not 0. So it is ended exactly once, by the leave() that rings
 ///       `ended`; and wait() returns only after that ring. A leave() that makes the count 0 and
@@ -72,8 +74,10 @@ class group_state final : public completion {
   void complete(task_state state) noexcept override;
 
   /// Waits until nothing is inside; a worker runs the group's waiting tasks meanwhile.
-  /// \return the first error since the last wait, or null.
-  std::exception_ptr wait() noexcept;
+  /// \param  how  whether the wait may be given up.
+  /// \return the first error since the last wait, or null. Or, where it was given up, since it
+  ///         could never have ended, submit_error: would_deadlock; the tasks are still inside.
+  std::exception_ptr wait(task_wait::yields how) noexcept;
 
   void cancel() noexcept;
   [[nodiscard]] std::stop_token stop_token() const;
@@ -86,7 +90,8 @@ class group_state final : public completion {
 
  private:
   enum inside_bits : std::uint32_t { awaited = 1, helping = 2, renewing = 4, one = 8 };
-  enum bell_bits : std::uint32_t { ended = 1, fresh = 2, asleep = 4 };
+  enum bell_bits : std::uint32_t { ended = 1, fresh = 2, asleep = 4, given_up = 8 };
+  class patient_wait;
 
   // More than there are threads that have just been refused.
   static constexpr std::uint32_t surplus = 1U << 20;
@@ -94,7 +99,8 @@ class group_state final : public completion {
   void leave() noexcept;
   void ring(std::uint32_t what) noexcept;
   [[nodiscard]] bool await(bool helps) noexcept;
-  [[nodiscard]] std::uint32_t wait_for_ring() noexcept;
+  [[nodiscard]] std::uint32_t wait_for_ring(task_wait::yields how) noexcept;
+  [[nodiscard]] bool stop_awaiting() noexcept;
   void renew() noexcept;
   void wait_for_renewal() noexcept;
   void give_up_surplus() noexcept;
@@ -124,6 +130,9 @@ struct group_options {
 ///                is none.
 /// Waits          a worker in wait() runs the group's own tasks that have not started, newest
 ///                first, and then lets another worker take its place: no deadlock (promise P5).
+///                But a task of the group that waits for the one in wait() waits in a circle: then
+///                one of the waits fails, that of a future rather than that of a group. The
+///                destructor's never does: a task that waits for its own group's end is held there.
 /// Thread safety  run(), cancel() and stop_token() may be called concurrently, also by the group's
 ///                own tasks; wait() by one thread at a time.
 /// Allocation     one for the group; none a task, for small closures.
@@ -137,7 +146,7 @@ class task_group {
   /// Like std::jthread's: requests stop, and waits. Errors that nobody waited for are dropped.
   ~task_group() {
     state_->cancel();
-    (void)state_->wait();
+    (void)state_->wait(task_wait::yields::never);
   }
   task_group(const task_group&) = delete;
   task_group& operator=(const task_group&) = delete;
@@ -172,9 +181,10 @@ class task_group {
   }
 
   /// Waits until all tasks of the group have ended. The group may then be used again.
-  /// \throws the first error of a task.
+  /// \throws the first error of a task; or submit_error: would_deadlock, if they could never end.
   void wait() {
-    if (const std::exception_ptr error = state_->wait()) std::rethrow_exception(error);
+    const std::exception_ptr error = state_->wait(task_wait::yields::at_need);
+    if (error) std::rethrow_exception(error);
   }
 
   /// Requests stop: tasks that have not started end as cancelled, the others may ask their context.

@@ -4,7 +4,47 @@
 #include "millpool/base/clock.hpp"
 #include "millpool/sync/mutex.hpp"
 
+#include <cstdint>
+
 namespace millpool {
+
+/// A wait without a time limit that only the end of tasks of a pool can end, as that pool sees it:
+/// so it can find waits that would never end. Lies in the frame of who waits.
+class task_wait {
+ public:
+  /// Whether the wait can be given up, where it is part of a deadlock.
+  enum class yields : std::uint8_t {
+    unseen,   ///< it is taken for part of none: its tag may be another task's by now
+    never,    ///< what is waited for lies in the waiter's frame
+    at_need,  ///< if no other one is: the waiter most likely waits again on its way out
+    gladly,
+  };
+
+  /// \param  owner  the tag of the awaited tasks: all of them have to end. Nobody else's as long as
+  ///                the wait goes on, unless the wait is `unseen`.
+  /// \param  helps  the waiter wakes for tasks of that tag that it can run itself.
+  task_wait(const void* owner, yields how, bool helps = false) noexcept
+      : owner_{owner}, yields_{how}, helps_{helps} {}
+  task_wait(const task_wait&) = delete;
+  task_wait& operator=(const task_wait&) = delete;
+
+  /// It could never end: has the waiter return without what it waits for. Any thread, while the
+  /// waiter is in thread_host::block_for() or has not returned from the unblock() after it. Must
+  /// not wait.
+  virtual void give_up() noexcept = 0;
+
+  [[nodiscard]] const void* owner() const noexcept { return owner_; }
+  [[nodiscard]] yields how() const noexcept { return yields_; }
+  [[nodiscard]] bool helps() const noexcept { return helps_; }
+
+ protected:
+  ~task_wait() = default;
+
+ private:
+  const void* const owner_;
+  const yields yields_;
+  const bool helps_;
+};
 
 /// The pool behind a worker thread, as the waits in result/ and channel/ see it. A worker installs
 /// one for its thread; a thread without a pool has none. This is how a lower layer's wait helps the
@@ -23,6 +63,15 @@ class thread_host {
   /// This thread is about to block: another may take its place until unblock(). They nest.
   virtual void block() noexcept = 0;
   virtual void unblock() noexcept = 0;
+
+  /// block() for such a wait. Where it closes a deadlock, one of the waits in it is given up: this
+  /// one or another. \return whether this thread blocks, and unblock() is to follow; else `wait`
+  /// was given up.
+  [[nodiscard]] virtual bool block_for(task_wait& wait) noexcept {
+    static_cast<void>(wait);
+    block();
+    return true;
+  }
 
  protected:
   thread_host() = default;
@@ -47,6 +96,23 @@ class blocking_region {
   }
   blocking_region(const blocking_region&) = delete;
   blocking_region& operator=(const blocking_region&) = delete;
+
+ private:
+  thread_host* host_;
+};
+
+/// The same for a wait for tasks, which may be given up at once or at any time until the end of the
+/// scope.
+class awaiting_region {
+ public:
+  explicit awaiting_region(task_wait& wait) noexcept : host_{this_thread_host()} {
+    if (host_ != nullptr && !host_->block_for(wait)) host_ = nullptr;
+  }
+  ~awaiting_region() {
+    if (host_ != nullptr) host_->unblock();
+  }
+  awaiting_region(const awaiting_region&) = delete;
+  awaiting_region& operator=(const awaiting_region&) = delete;
 
  private:
   thread_host* host_;

@@ -1,0 +1,29 @@
+// Layer 3 · pool: signals stay out of its threads.
+#pragma once
+
+#include <csignal>
+
+namespace millpool {
+
+/// Blocks signals on this thread for a scope. A thread started meanwhile inherits that, and so
+/// signals are handled by the program's own threads (promise P15); but for those that a thread
+/// brings upon itself, which must reach their handler, and the profiler's.
+class signals_blocked {
+ public:
+  signals_blocked() noexcept {
+    sigset_t all;
+    sigfillset(&all);
+    for (const int own : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGSYS, SIGABRT, SIGPROF}) {
+      sigdelset(&all, own);
+    }
+    pthread_sigmask(SIG_SETMASK, &all, &before_);
+  }
+  ~signals_blocked() { pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
+  signals_blocked(const signals_blocked&) = delete;
+  signals_blocked& operator=(const signals_blocked&) = delete;
+
+ private:
+  sigset_t before_;
+};
+
+}  // namespace millpool
