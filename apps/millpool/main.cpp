@@ -1,8 +1,11 @@
 // The program `millpool`: a table of subcommands. Each lies in a folder of its own.
+#include "apps/millpool/logs/logs.hpp"
 #include "apps/millpool/run/run.hpp"
+#include "apps/millpool/thumbs/thumbs.hpp"
 #include "apps/support/io.hpp"
 
 #include <algorithm>
+#include <fcntl.h>
 #include <iterator>
 #include <string>
 #include <string_view>
@@ -17,7 +20,13 @@ struct subcommand {
 };
 
 constexpr subcommand subcommands[] = {
+#if defined(MILLPOOL_WITH_LOGS)
+    {"logs", "answers questions about log files of any size, in one pass", millpool::logs::main},
+#endif
     {"run", "runs a command for each line of input, many at a time", millpool::run::main},
+#if defined(MILLPOOL_WITH_THUMBS)
+    {"thumbs", "makes thumbnails of a whole photo tree", millpool::thumbs::main},
+#endif
 };
 
 std::string help() {
@@ -34,11 +43,23 @@ std::string help() {
   return text;
 }
 
+// Three descriptors must be open, so that no file of ours becomes a standard stream. To a standard
+// output that was closed nothing can be written, as before: what is printed must not seem to have
+// arrived.
+void open_standard_streams() {
+  for (const int stream : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
+    if (::fcntl(stream, F_GETFD) >= 0) continue;
+    // It is the lowest that is free, so it is the one that open() gives.
+    static_cast<void>(::open("/dev/null", stream == STDERR_FILENO ? O_WRONLY : O_RDONLY));
+  }
+}
+
 int print(std::string_view text) { return millpool::app::write_all(STDOUT_FILENO, text) ? 2 : 0; }
 
 }  // namespace
 
 int main(int argc, char** argv) {
+  open_standard_streams();
   const std::string_view name = argc > 1 ? argv[1] : "";
   if (name == "--help" || name == "-h" || name == "help") return print(help());
   if (name == "--version") return print("millpool " MILLPOOL_VERSION "\n");

@@ -37,10 +37,11 @@ constexpr duration plain_pace = seconds{10};
 
 }  // namespace
 
-progress_bar::progress_bar(std::string program, int fd, const clock& time)
+progress_bar::progress_bar(std::string program, int fd, const clock& time, progress_unit unit)
     : program_(std::move(program)),
       fd_(fd),
       time_(time),
+      unit_(unit),
       terminal_(::isatty(fd) == 1),
       begun_(time.now()),
       shown_(terminal_ ? begun_ - terminal_pace : begun_) {}
@@ -85,13 +86,22 @@ double progress_bar::rate(const progress& now) {
   return static_cast<double>(now.done) / elapsed;
 }
 
+std::string progress_bar::amount(std::uint64_t count) const {
+  return unit_ == progress_unit::bytes ? show_bytes(count) : std::to_string(count);
+}
+
+std::string progress_bar::rate_text(double per_second) const {
+  if (unit_ == progress_unit::jobs) return show_rate(per_second);
+  return show_bytes(static_cast<std::uint64_t>(per_second)) + "/s";
+}
+
 std::string progress_bar::figures(const progress& now) {
   const std::uint64_t reached = now.done + now.skipped;
-  std::string text = std::to_string(reached);
-  if (now.total) text += "/" + std::to_string(*now.total);
+  std::string text = amount(reached);
+  if (now.total) text += "/" + amount(*now.total);
   if (now.failed > 0) text += "  " + std::to_string(now.failed) + " failed";
   const double per_second = rate(now);
-  text += "  " + show_rate(per_second);
+  text += "  " + rate_text(per_second);
   if (now.total && now.done > 0 && *now.total >= reached) {
     const double left = std::ceil(static_cast<double>(*now.total - reached) / per_second);
     text += "  ETA " + show_duration(duration{static_cast<std::int64_t>(left * 1e9)});

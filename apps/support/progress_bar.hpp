@@ -8,6 +8,9 @@
 
 namespace millpool::app {
 
+/// What is counted.
+enum class progress_unit : std::uint8_t { jobs, bytes };
+
 /// How far the work has come.
 struct progress {
   std::uint64_t done = 0;
@@ -23,13 +26,14 @@ struct progress {
 class progress_bar {
  public:
   /// \param time  outlives the bar.
-  progress_bar(std::string program, int fd, const clock& time);
+  progress_bar(std::string program, int fd, const clock& time,
+               progress_unit unit = progress_unit::jobs);
 
   /// Shows `now`, if something was shown too recently then nothing happens.
   void show(const progress& now);
   /// Removes the bar, so that other output can be written. The next show() draws it again.
   void wipe();
-  /// Removes the bar and sums up in one plain line.
+  /// Removes the bar and sums up in one plain line. Of jobs, only.
   void finish(const progress& now);
 
   /// How long the caller may sleep between two calls of show().
@@ -42,9 +46,13 @@ class progress_bar {
   [[nodiscard]] std::string figures(const progress& now);
   [[nodiscard]] double rate(const progress& now);
 
+  [[nodiscard]] std::string amount(std::uint64_t count) const;
+  [[nodiscard]] std::string rate_text(double per_second) const;
+
   std::string program_;
   int fd_;
   const clock& time_;
+  progress_unit unit_;
   bool terminal_;
   bool drawn_ = false;
   time_point begun_;

@@ -108,6 +108,16 @@ std::expected<std::uint64_t, std::string> parse_size(std::string_view text) {
   return static_cast<std::uint64_t>(*number * *unit);
 }
 
+std::string show_bytes(std::uint64_t bytes) {
+  if (bytes < 1000) return std::to_string(bytes) + " B";
+  auto amount = static_cast<double>(bytes);
+  const char* prefix = "kMGTPE";
+  for (amount /= 1000; amount >= 999.5 && prefix[1] != '\0'; ++prefix) amount /= 1000;
+  char text[48];
+  std::snprintf(text, sizeof text, amount < 9.95 ? "%.1f %cB" : "%.0f %cB", amount, *prefix);
+  return text;
+}
+
 std::string show_duration(std::chrono::nanoseconds span) {
   const long long s = std::chrono::duration_cast<std::chrono::seconds>(span).count();
   char text[48];

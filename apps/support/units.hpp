@@ -25,4 +25,7 @@ namespace millpool::app {
 /// For a person: "8s", "3m05s", "2h07m", "4d11h".
 [[nodiscard]] std::string show_duration(std::chrono::nanoseconds span);
 
+/// For a person, in powers of 1000: "950 B", "1.2 kB", "340 MB", "2.0 GB".
+[[nodiscard]] std::string show_bytes(std::uint64_t bytes);
+
 }  // namespace millpool::app

@@ -70,7 +70,7 @@ TEST(Options, RefuseBadInputWithOneLineAndExit2) {
       {{"--resume", "echo"}, "need --joblog"},
       {{"-u", "-k", "echo"}, "cannot be combined"},
       {{"echo", "::::"}, "no file after"},
-      {{"-n0", "echo"}, "at least 1"},
+      {{"-n0", "echo"}, "is not between 1 and"},
       {{"--halt", "x", "echo"}, "'x' is no halt"},
       {{"-a", "-", "echo", "::::", "-"}, "only once"},
   };

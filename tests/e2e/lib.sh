@@ -72,3 +72,52 @@ processes_with() {
   done
   return 0
 }
+
+# run_examples <page>: executes each line of the page's console fences that begins with $, in the
+# working folder, and compares what it prints with what the page shows. Sets `examples`.
+run_examples() {
+  local made
+  made=$(mktemp -d "$scratch/examples.XXXX")
+  awk -v to="$made/" '
+    /^```console$/ { inside = 1; next }
+    /^```/ { inside = 0; next }
+    inside && /^\$ / { n++; print substr($0, 3) > (to n ".command"); printf "" > (to n ".expected"); next }
+    inside { print > (to n ".expected") }' "$1"
+  examples=0
+  while [[ -e $made/$((examples + 1)).command ]]; do
+    examples=$((examples + 1))
+    bash "$made/$examples.command" >"$made/actual" 2>&1 </dev/null
+    equal "$(cat "$made/$examples.command")" "$(cat "$made/$examples.expected")" "$(cat "$made/actual")"
+  done
+}
+
+# flags_agree <subcommand> <page...>: --help names every flag of the pages, and the last page, the man
+# page, every flag of --help.
+flags_agree() {
+  local subcommand=$1 page
+  shift
+  "$millpool" "$subcommand" --help >"$scratch/help"
+  for page in "$@"; do
+    sed 's/\\-/-/g' "$page" | grep -oE "(^|[^-a-z])--[a-z][a-z-]*" | grep -oE -- "--[a-z][a-z-]*" | sort -u >"$scratch/named"
+    equal "--help names every flag of $page" "" \
+      "$(while read -r flag; do grep -q -- "$flag" "$scratch/help" || echo "$flag"; done <"$scratch/named")"
+  done
+  grep -oE -- '--[a-z][a-z-]+' "$scratch/help" | sort -u >"$scratch/flags"
+  equal "the man page names every flag of --help" "" \
+    "$(while read -r flag; do grep -qx -- "$flag" "$scratch/named" || echo "$flag"; done <"$scratch/flags")"
+}
+
+# man_page_is_clean <page>: no mistakes that mandoc or man-db can find; skips without both.
+man_page_is_clean() {
+  local looked=0
+  if command -v mandoc >/dev/null; then
+    looked=1
+    equal "mandoc -T lint" "" "$(mandoc -T lint -W warning "$1" 2>&1)"
+  fi
+  if command -v groff >/dev/null && command -v man >/dev/null; then
+    looked=1
+    equal "man --warnings" "" \
+      "$(LC_ALL=C.UTF-8 MANROFFSEQ='' MANWIDTH=80 man --warnings -E UTF-8 -l -Tutf8 -Z "$1" 2>&1 >/dev/null)"
+  fi
+  ((looked)) || { echo "skipped: neither mandoc nor man with groff"; exit 77; }
+}

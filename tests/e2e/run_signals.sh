@@ -109,6 +109,7 @@ equal "a run that is killed takes its jobs along" "" "$left"
 
 # While it waits for input that does not come, too.
 mkfifo input
+rm -f out  # what is in it is to be its own: before that it may still be this shell, and die as one
 "${run_it[@]}" echo <input >out 2>err &
 run=$!
 exec 8>input 7<err
@@ -174,6 +175,7 @@ equal "a stuck standard error does not make it deaf" 130 "$status"
 
 # --dry-run dies of a signal as any program does.
 exec 8<>input
+rm -f out  # as above
 "${run_it[@]}" --dry-run echo <input >out &
 run=$!
 seq 5000 >&8  # more than it keeps back

@@ -35,22 +35,11 @@ constexpr const char* epilogue =
     "  127 no such command; 130 interrupted; 141 nobody reads the output.\n"
     "Guide: docs/guide/run.md\n";
 
-using wrong = std::optional<std::string>;
+constexpr std::uint64_t most = 1'000'000'000;  // of whatever is counted
 
-template <class T>
-[[nodiscard]] wrong put(std::expected<T, std::string> parsed, T& target) {
-  if (!parsed) return parsed.error();
-  target = std::move(*parsed);
-  return std::nullopt;
-}
-
-[[nodiscard]] wrong put_positive(const std::string& text, auto& target, const char* what) {
-  const auto parsed = app::parse_count(text);
-  if (!parsed) return parsed.error();
-  if (*parsed == 0 || *parsed > 1'000'000'000) return std::string(what) + " must be at least 1";
-  target = static_cast<unsigned>(*parsed);
-  return std::nullopt;
-}
+using app::put;
+using app::put_count;
+using app::wrong;
 
 // The shell whose quoting we know; the user's own if it is one of those.
 [[nodiscard]] std::string shell_path() {
@@ -87,9 +76,7 @@ void add_input_flags(app::flags& flags, run_options& out) {
       "Cut each line at SEP into {1}, {2}, ... (\\t is a tab)");
   flags.value(
       "-n,--max-args,-N", "N",
-      [&](const std::string& v) {
-        return put_positive(v, out.input.args_per_job, "the number of arguments");
-      },
+      [&](const std::string& v) { return put_count(v, most, out.input.args_per_job); },
       "Give each job N arguments");
   flags.value(
       "-I,--replace", "STR",
@@ -118,7 +105,7 @@ void add_running_flags(app::flags& flags, run_options& out, unsigned cpus) {
           out.attempts = 0;
           return std::nullopt;
         }
-        return put_positive(v, out.attempts, "the number of attempts");
+        return put_count(v, most, out.attempts);
       },
       "Run a job that fails up to N times in all (0: until it succeeds)");
   flags.value(
@@ -135,7 +122,7 @@ void add_running_flags(app::flags& flags, run_options& out, unsigned cpus) {
       "--priority", "FIELD",
       [&](const std::string& v) -> wrong {
         unsigned field = 0;
-        if (auto bad = put_positive(v, field, "the field")) return bad;
+        if (auto bad = put_count(v, most, field)) return bad;
         out.priority_field = field;
         return std::nullopt;
       },
@@ -264,7 +251,6 @@ parsed_options parse_options(int argc, const char* const* argv, unsigned cpus) {
   bool shell = false;
   bool quote = false;
   bool tag = false;
-  bool version = false;
   bool resume = false;
   bool resume_failed = false;
 
@@ -277,8 +263,6 @@ parsed_options parse_options(int argc, const char* const* argv, unsigned cpus) {
   add_output_flags(flags, out);
   flags.toggle("--tag", tag, "Begin each line of output with the arguments and a tab");
   add_log_flags(flags, out, resume, resume_failed);
-  flags.group("About");
-  flags.toggle("--version", version, "Print the version and exit");
   flags.epilogue(epilogue);
 
   const auto fail = [&](std::string sentence) {
@@ -290,11 +274,6 @@ parsed_options parse_options(int argc, const char* const* argv, unsigned cpus) {
   if (outcome.exit) {
     parsed.exit = outcome.exit;
     parsed.text = std::move(outcome.text);
-    return parsed;
-  }
-  if (version) {
-    parsed.exit = 0;
-    parsed.text = "millpool " MILLPOOL_VERSION "\n";
     return parsed;
   }
   if (auto bad = take_sources(std::move(outcome.rest), out)) return fail(*bad);

@@ -4,6 +4,7 @@
 #include "apps/millpool/run/joblog.hpp"
 #include "apps/millpool/run/options.hpp"
 #include "apps/millpool/run/run_loop.hpp"
+#include "apps/support/flags.hpp"
 #include "apps/support/io.hpp"
 #include "apps/support/signals.hpp"
 #include "millpool/base/cpu.hpp"
@@ -29,17 +30,6 @@ namespace {
 [[nodiscard]] int refuse(std::string_view sentence, int status = exit_bad_input) {
   app::complain("millpool run", sentence);
   return status;
-}
-
-// Three descriptors must be open, so that no file of ours becomes a standard stream. To a standard
-// output that was closed nothing can be written, as before: what is printed must not seem to have
-// arrived.
-void open_standard_streams() {
-  for (const int stream : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
-    if (::fcntl(stream, F_GETFD) >= 0) continue;
-    // It is the lowest that is free, so it is the one that open() gives.
-    static_cast<void>(::open("/dev/null", stream == STDERR_FILENO ? O_WRONLY : O_RDONLY));
-  }
 }
 
 [[nodiscard]] std::string temporary_directory() {
@@ -179,13 +169,8 @@ int run_all(const run_options& options, const command_template& command, job_sou
 }  // namespace
 
 int main(int argc, char** argv) {
-  open_standard_streams();
   const auto parsed = parse_options(argc, argv, available_cpus().cpus());
-  if (parsed.exit) {
-    if (*parsed.exit != exit_ok) return refuse(parsed.text, *parsed.exit);
-    const auto error = app::write_all(STDOUT_FILENO, parsed.text);
-    return error ? refuse("cannot write to standard output: " + error.message()) : exit_ok;
-  }
+  if (parsed.exit) return app::end_at_once("millpool run", *parsed.exit, parsed.text);
   const run_options& options = parsed.options;
   const command_template command{options.command, options.replacement, options.shell};
   program_path programs{search_path()};
