@@ -363,25 +363,26 @@ duration runner::look(duration passed) noexcept {
   return seen_.age;
 }
 
-bool runner::is_still_in_it() const noexcept {
+runner::frame* runner::still_in() const noexcept {
   // acquire: the count is read after.
-  return seen_.task != nullptr && place_.top.load(std::memory_order_acquire) == seen_.task &&
-         cells_.settled.load() == seen_.settled;
+  frame* const top = place_.top.load(std::memory_order_acquire);
+  const bool is_it = top == seen_.task && cells_.settled.load() == seen_.settled;
+  return is_it ? top : nullptr;
 }
 
 bool runner::mark_overdue() noexcept {
   const lock_guard lock{mutex_};
-  if (!is_still_in_it()) return false;
-  frame& here = *place_.top.load(std::memory_order_acquire);  // I4
-  if ((here.marks & frame::overdue) != 0) return false;
-  here.marks |= frame::overdue;
+  frame* const here = still_in();  // I4
+  if (here == nullptr || (here->marks & frame::overdue) != 0) return false;
+  here->marks |= frame::overdue;
   return true;
 }
 
 std::optional<stuck_task> runner::mark_stuck() {
   const lock_guard lock{mutex_};
-  if (!is_still_in_it()) return std::nullopt;
-  frame& here = *place_.top.load(std::memory_order_acquire);  // I4
+  frame* const top = still_in();  // I4
+  if (top == nullptr) return std::nullopt;
+  frame& here = *top;
   if ((here.marks & frame::stuck) != 0 || (here.marks & frame::overdue) == 0) return std::nullopt;
   const worker_info who = info();
   const class_record* const of_class = class_of(here);
@@ -399,10 +400,10 @@ std::optional<stuck_task> runner::mark_stuck() {
 
 std::stop_source runner::tell_to_stop() noexcept {
   const lock_guard lock{mutex_};
-  if (!is_still_in_it()) return std::stop_source{std::nostopstate};
-  frame& here = *place_.top.load(std::memory_order_acquire);  // I4
-  place_.told.store(&here, std::memory_order_relaxed);        // relaxed: as in is_still_ours()
-  const task_extras* const asked = extras_of(here);
+  frame* const here = still_in();  // I4
+  if (here == nullptr) return std::stop_source{std::nostopstate};
+  place_.told.store(here, std::memory_order_relaxed);  // relaxed: as in is_still_ours()
+  const task_extras* const asked = extras_of(*here);
   return asked != nullptr ? core_.stops().source_of(*asked) : std::stop_source{std::nostopstate};
 }
 

@@ -206,8 +206,8 @@ class runner : public thread_host {
   /// since the last look; 0: none, or another than then.
   [[nodiscard]] duration look(duration passed) noexcept;
   [[nodiscard]] const sighting& seen() const noexcept { return seen_; }
-  /// Whether the task that was seen last still runs. Old when this returns, unless by I4.
-  [[nodiscard]] bool is_still_in_it() const noexcept;
+  /// Whether the task that was seen last still runs. Old when this returns.
+  [[nodiscard]] bool is_still_in_it() const noexcept { return still_in() != nullptr; }
 
   /// Marks the task that was seen last, if it still runs. \return whether it had no such mark, and
   /// has it now. REQUIRES: `overdue` is set, and a heavy_barrier() came after (I4).
@@ -281,6 +281,9 @@ class runner : public thread_host {
     while (at != nullptr && !wanted(*at)) at = at->below;
     return at;
   }
+  // The frame of the task that was seen last, or null if it runs no more. By I4 the frame stays,
+  // and top does not: it is read once.
+  [[nodiscard]] frame* still_in() const noexcept;
   [[nodiscard]] bool has_a_place() const noexcept;
   void run_while_blocked(queued_task&& task, time_point submitted) noexcept;
   [[nodiscard]] static bool is_plain(const task_words& task, time_point submitted) noexcept;

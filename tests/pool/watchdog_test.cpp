@@ -475,6 +475,24 @@ TEST_F(P10_StuckInRealTime, IsLookedForByNobodyWhileThePoolSleeps) {
   }
 }
 
+// Looks come eight times in a millisecond, and the tasks end about when they become overdue.
+TEST_F(P10_StuckInRealTime, Stress_MayEndJustAsItIsMarked) {
+  worker_pool pool{watched(8, milliseconds{1})};
+  const int count = test::scaled(8'000);
+  std::atomic<int> ended{0};
+  for (int i = 0; i < count; ++i) {
+    pool.post([&] {
+      test::observe_for(milliseconds{1});
+      ++ended;
+    });
+  }
+  pool.wait_idle();
+  EXPECT_EQ(ended, count);
+  EXPECT_EQ(pool.stats().stuck, 0U);
+  test::await([&] { return pool.stats().stuck_total == seen.count(); });
+  test::await([&] { return pool.stats().workers.total == 8U; });
+}
+
 TEST_F(P10_StuckInRealTime, IsPrintedWhereNobodyIsToldOfIt) {
   testing::internal::CaptureStderr();
   {
