@@ -13,6 +13,7 @@
 #include "millpool/policy/codel.hpp"
 #include "millpool/policy/hedge.hpp"
 #include "millpool/policy/permit.hpp"
+#include "millpool/policy/pool_breaker.hpp"
 #include "millpool/policy/rate_limiter.hpp"
 #include "millpool/policy/retry.hpp"
 #include "millpool/policy/scaler.hpp"

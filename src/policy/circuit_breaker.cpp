@@ -222,9 +222,7 @@ std::expected<circuit_breaker::call, submit_errc> circuit_breaker::ask() noexcep
     judge_probes(now, under);
   }
   const std::uint32_t epoch = epoch_.load(std::memory_order_relaxed);
-  const bool has_room =
-      probes_.size() + tally_->probes_ended.calls < options_.permitted_calls_in_half_open;
-  if (is(breaker_state::half_open) && has_room) {
+  if (is(breaker_state::half_open) && has_room_for_probe()) {
     if (++next_probe_ == 0) ++next_probe_;  // 0 is no probe
     probes_.push_back({next_probe_, deadline_after(now, options_.probe_lease)});
     return call{*this, epoch, next_probe_, now};
@@ -235,6 +233,42 @@ std::expected<circuit_breaker::call, submit_errc> circuit_breaker::ask() noexcep
     return std::unexpected{submit_errc::breaker_open};
   }
   return call{*this, epoch, 0, now};
+}
+
+bool circuit_breaker::has_room_for_probe() const noexcept {
+  return probes_.size() + tally_->probes_ended.calls < options_.permitted_calls_in_half_open;
+}
+
+bool circuit_breaker::would_permit() const noexcept {
+  const time_point now = options_.time->now();
+  const lock_guard lock{mutex_};
+  switch (state()) {
+    case breaker_state::forced_open:
+      return false;
+    case breaker_state::open:
+      return now >= open_until_;
+    case breaker_state::half_open:
+      return has_room_for_probe() || first_lease_ends() <= now;
+    default:
+      return true;
+  }
+}
+
+time_point circuit_breaker::next_chance() const noexcept {
+  const lock_guard lock{mutex_};
+  switch (state()) {
+    case breaker_state::open:
+      return open_until_;
+    case breaker_state::half_open:
+      return first_lease_ends();
+    default:
+      return no_deadline;
+  }
+}
+
+time_point circuit_breaker::first_lease_ends() const noexcept {
+  const auto first = std::ranges::min_element(probes_, {}, &probe::until);
+  return first != probes_.end() ? first->until : no_deadline;
 }
 
 void circuit_breaker::record(const call& ended, bool failed) noexcept {
@@ -252,6 +286,21 @@ void circuit_breaker::record(const call& ended, bool failed) noexcept {
     return;
   }
   tally_->window.record(now, failed, slow);
+  if (state == breaker_state::closed) judge(now, under);
+}
+
+void circuit_breaker::record(std::uint64_t succeeded, std::uint64_t failed) noexcept {
+  const auto passes = [](breaker_state state) {
+    return state == breaker_state::closed || state == breaker_state::metrics_only;
+  };
+  // relaxed: see try_acquire().
+  if (!passes(state_.load(std::memory_order_relaxed))) return;
+  const time_point now = options_.time->now();
+  locked under{*this};
+  const breaker_state state = state_.load(std::memory_order_relaxed);
+  if (!passes(state)) return;
+  tally_->window.record_many(now, succeeded, false);
+  tally_->window.record_many(now, failed, true);
   if (state == breaker_state::closed) judge(now, under);
 }
 

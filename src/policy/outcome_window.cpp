@@ -36,6 +36,23 @@ void outcome_window::record(time_point now, bool failed, bool slow) noexcept {
   total_.add(failed, slow);
 }
 
+void outcome_window::record_many(time_point now, std::uint64_t calls, bool failed) noexcept {
+  if (by_time_) {
+    move_to(now);
+    const outcome_counts more{calls, failed ? calls : 0, 0};
+    outcome_counts& newest = seconds_[static_cast<std::size_t>(second_) % seconds_.size()];
+    for (outcome_counts* const sum : {&newest, &total_}) {
+      sum->calls += more.calls;
+      sum->failed += more.failed;
+    }
+    return;
+  }
+  // Those beyond the window's size would be the oldest, and leave it.
+  for (auto left = std::min<std::uint64_t>(calls, outcomes_.size()); left > 0; --left) {
+    record(now, failed, false);
+  }
+}
+
 const outcome_counts& outcome_window::at(time_point now) noexcept {
   if (by_time_) move_to(now);
   return total_;

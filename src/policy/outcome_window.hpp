@@ -33,6 +33,8 @@ class outcome_window {
   explicit outcome_window(const sliding_window& size);
 
   void record(time_point now, bool failed, bool slow) noexcept;
+  /// So many that were not slow, at once. O(calls), but no more than the window holds.
+  void record_many(time_point now, std::uint64_t calls, bool failed) noexcept;
   /// Leaves out what is too old by `now`.
   [[nodiscard]] const outcome_counts& at(time_point now) noexcept;
   void clear() noexcept;

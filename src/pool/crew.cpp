@@ -472,6 +472,14 @@ std::uint64_t crew::settled() {
   return sum;
 }
 
+std::uint64_t crew::succeeded() {
+  constexpr auto which = static_cast<std::size_t>(task_state::succeeded);
+  const lock_guard lock{mutex_};
+  std::uint64_t sum = of_the_gone_.ended[which];
+  visit_all([&](const runner& each) { sum += each.cells().ended[which].load(); });
+  return sum;
+}
+
 duration crew::time_in_tasks() {
   const lock_guard lock{mutex_};
   duration sum = of_the_gone_.run.sum();

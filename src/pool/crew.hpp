@@ -133,6 +133,7 @@ class crew {
 
   /// What all runners that ever were have settled, and have accepted on their own.
   [[nodiscard]] std::uint64_t settled();
+  [[nodiscard]] std::uint64_t succeeded();
   [[nodiscard]] std::uint64_t accepted();
   /// For so long their tasks ran, as far as they were measured.
   [[nodiscard]] duration time_in_tasks();

@@ -30,6 +30,12 @@ task_class pool_core::add_class(task_class_options options) {
   }
   class_record& added = classes_.emplace_back();
   added.options = std::move(options);
+  try {
+    breakers_.attach(added.options.breaker, &added);
+  } catch (...) {
+    classes_.pop_back();
+    throw;
+  }
   return task_class{&added};
 }
 
@@ -62,6 +68,7 @@ void pool_core::resume_for_good() noexcept {
     const lock_guard lock{pause_mutex_};
     ending_ = true;
   }
+  breakers_.let_all_go();
   resume();
 }
 

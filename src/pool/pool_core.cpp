@@ -62,12 +62,17 @@ pool_core::pool_core(pool_options options)
       later_{*this},
       worker_limit_{*this},
       stops_{*this, later_},
-      watch_{*this, later_} {
+      watch_{*this, later_},
+      breakers_{*this} {
   capacity_.store(options_.queue_capacity, std::memory_order_relaxed);
   prepare_barriers();  // before there are threads of ours, for which the kernel would have to wait
+  breakers_.attach(options_.breaker, nullptr);
 }
 
-pool_core::~pool_core() = default;
+pool_core::~pool_core() {
+  breakers_.detach(nullptr);
+  for (class_record& each : classes_) breakers_.detach(&each);
+}
 
 bool pool_core::forked() const noexcept {
   return fork_generation.load(std::memory_order_relaxed) != fork_generation_;
@@ -95,7 +100,7 @@ placement place_of(const queued_task& task, unsigned lane, time_point submitted)
 std::expected<void, submit_errc> pool_core::accept(queued_task& task, unsigned lane,
                                                    const admission& how) {
   if (forked()) return refuse(submit_errc::forked);
-  if (conditions_.any_of(pool_conditions::asks_first)) return ask_first(task, lane, how);
+  if (is_asked_for(task)) return ask_first(task, lane, how);
   return accept_admitted(task, lane, how);
 }
 
@@ -108,10 +113,14 @@ std::shared_ptr<pool_core> pool_core::kept_alive() {
 std::expected<void, submit_errc> pool_core::ask_first(queued_task& task, unsigned lane,
                                                       const admission& how) {
   const auto alive = kept_alive();
-  if (const auto why = options_.admit({options_.name, name_of(task.of_class()), lane})) {
-    return refuse(*why);
-  }
+  if (const auto why = refusal_of(task, lane)) return refuse(*why);
   return accept_admitted(task, lane, how);
+}
+
+std::optional<submit_errc> pool_core::refusal_of(const queued_task& task, unsigned lane) {
+  if (breakers_.refuses(task.of_class())) return submit_errc::breaker_open;
+  if (!options_.admit) return std::nullopt;
+  return options_.admit({options_.name, name_of(task.of_class()), lane});
 }
 
 std::expected<void, submit_errc> pool_core::accept_admitted(queued_task& task, unsigned lane,
@@ -234,7 +243,9 @@ std::size_t pool_core::accept_bulk(std::span<queued_task> tasks, unsigned lane) 
   std::size_t accepted = 0;
   while (!tasks.empty()) {
     std::size_t fitted = 0;
-    if (!forked() && !options_.admit) {  // the hook is asked for one at a time
+    // Who is asked is so for one at a time.
+    if (!forked() &&
+        std::ranges::none_of(tasks, [this](auto& each) { return is_asked_for(each); })) {
       fitted = channel_.push_bulk(tasks, [submitted = stamp_now(), lane](const queued_task& task) {
         return place_of(task, lane, submitted);
       });
@@ -278,10 +289,7 @@ void pool_core::forget(detail::repeated_task& task) noexcept {
 
 std::expected<void, submit_errc> pool_core::accept_due(queued_task& task, unsigned lane) {
   if (forked()) return refuse(submit_errc::forked);
-  if (options_.admit) {
-    const auto why = options_.admit({options_.name, name_of(task.of_class()), lane});
-    if (why) return refuse(*why);
-  }
+  if (const auto why = refusal_of(task, lane)) return refuse(*why);
   const time_point submitted = stamp_now();
   const queue_status pushed = channel_.try_push(std::move(task), place_of(task, lane, submitted));
   if (pushed == queue_status::success) {
@@ -553,6 +561,15 @@ std::uint64_t pool_core::unsettled() {
 std::uint64_t pool_core::settled() {
   // acquire: I1, what was accepted is read after.
   return settled_outside_.load(std::memory_order_acquire) + crew_.settled();
+}
+
+std::uint64_t pool_core::succeeded_without_breaker() {
+  std::uint64_t sum = crew_.succeeded();
+  const lock_guard lock{classes_mutex_};
+  for (const class_record& each : classes_) {
+    if (each.breaker.breaker != nullptr) sum -= each.count_of(task_state::succeeded);
+  }
+  return sum;
 }
 
 std::uint64_t pool_core::accepted() {

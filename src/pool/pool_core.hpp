@@ -11,6 +11,7 @@
 #include "millpool/pool/task.hpp"
 #include "millpool/pool/worker_pool.hpp"
 #include "millpool/sync/mutex.hpp"
+#include "src/pool/breaker_gate.hpp"
 #include "src/pool/crew.hpp"
 #include "src/pool/deadline_stops.hpp"
 #include "src/pool/idle.hpp"
@@ -37,8 +38,12 @@ namespace millpool {
 /// A task class, and how its tasks ended.
 struct class_record {
   task_class_options options;
+  breaker_record breaker{};
   std::array<atomic<std::uint64_t>, task_state_count> ended{};
 
+  [[nodiscard]] std::uint64_t count_of(task_state state) const noexcept {
+    return ended[static_cast<std::size_t>(state)].load(std::memory_order_relaxed);  // as below
+  }
   void count(task_state state) noexcept {
     // relaxed: a count, read by people.
     ended[static_cast<std::size_t>(state)].fetch_add(1, std::memory_order_relaxed);
@@ -101,6 +106,7 @@ class pool_core : public std::enable_shared_from_this<pool_core> {
   [[nodiscard]] idle_workers& idle() noexcept { return idle_; }
   [[nodiscard]] own_tasks_of_all& kept() noexcept { return kept_; }
   [[nodiscard]] deadline_stops& stops() noexcept { return stops_; }
+  [[nodiscard]] breaker_gate& breakers() noexcept { return breakers_; }
   [[nodiscard]] watchdog& watch() noexcept { return watch_; }
   [[nodiscard]] const pool_options& options() const noexcept { return options_; }
   [[nodiscard]] pool_conditions& conditions() noexcept { return conditions_; }
@@ -135,6 +141,10 @@ class pool_core : public std::enable_shared_from_this<pool_core> {
     set(pool_conditions::surplus, surplus);
     set(pool_conditions::may_grow, may_grow);
   }
+  /// What breaker_gate knows: whether the pool's own breaker is to be asked.
+  void show_asks_breaker(bool so) noexcept { set(pool_conditions::asks_breaker, so); }
+  /// How many tasks have succeeded, of which the pool's own breaker is told.
+  [[nodiscard]] std::uint64_t succeeded_without_breaker();
   /// What worker_limit knows: whether it is worth while to call it.
   void show_may_scale(bool so) noexcept { set(pool_conditions::may_scale, so); }
   [[nodiscard]] bool is_steered() const noexcept { return worker_limit_.is_steered(); }
@@ -268,6 +278,14 @@ class pool_core : public std::enable_shared_from_this<pool_core> {
                                    const std::optional<time_point>& beyond) const;
   [[nodiscard]] duration waited_since(time_point submitted) const noexcept;
   [[nodiscard]] std::shared_ptr<pool_core> kept_alive();
+  [[nodiscard]] bool is_asked_for(const queued_task& task) const noexcept {
+    constexpr std::uint32_t asks = pool_conditions::asks_first | pool_conditions::asks_breaker;
+    if (conditions_.any_of(asks)) [[unlikely]]
+      return true;
+    const class_record* const of_class = task.of_class();
+    return of_class != nullptr && of_class->breaker.breaker != nullptr;
+  }
+  [[nodiscard]] std::optional<submit_errc> refusal_of(const queued_task& task, unsigned lane);
   std::expected<void, submit_errc> ask_first(queued_task& task, unsigned lane,
                                              const admission& how);
   std::expected<void, submit_errc> accept_admitted(queued_task& task, unsigned lane,
@@ -320,6 +338,7 @@ class pool_core : public std::enable_shared_from_this<pool_core> {
   worker_limit worker_limit_;
   deadline_stops stops_;
   watchdog watch_;
+  breaker_gate breakers_;
   mutex pause_mutex_;
   bool ending_ = false;  // guarded by pause_mutex_: drain() or cancel() has begun, so no pause
 

@@ -57,6 +57,17 @@ void runner::run_while_blocked(queued_task&& task, time_point submitted) noexcep
   if (has_a_place()) core_.workers().worker_blocks(*this);
 }
 
+// A plain task, at a time when not all start.
+void runner::run_if_allowed(const task_words& task, frame& here) noexcept {
+  if (conditions_.any_of(pool_conditions::cancels)) {
+    task.kind->drop(task.a, task.b);
+    return end_plain(here, task_state::cancelled, nullptr);
+  }
+  if (pop(here)) return run_to_its_end(queued_task{task}, {});  // which may wait, outside a frame
+  task.kind->drop(task.a, task.b);
+  let_go(task.target());
+}
+
 void runner::run_to_its_end(queued_task&& task, time_point submitted) noexcept {
   const clock& time = *core_.options().time;
   millpool::completion* const target = task.target();
@@ -66,6 +77,13 @@ void runner::run_to_its_end(queued_task&& task, time_point submitted) noexcept {
   const bool is_forked_half = task.is_forked_half();
   const task_kind* const kind = task.its_kind();
   if (is_forked_half) cells_.accepted.add();
+  breaker_gate& breakers = core_.breakers();
+  breaker_gate::pass pass;
+  if (!is_forked_half) {
+    const bool may_expire = asked != nullptr;
+    pass = breakers.enter(of_class,
+                          may_expire ? std::min(asked->deadline, asked->start_by) : no_deadline);
+  }
   const bool measured = stamp::stands_for(submitted) != 0;
   const time_point start = measured || asked ? time.now() : time_point{};
   const duration waited = measured ? start - stamp::time_of(submitted) : duration{};
@@ -74,14 +92,18 @@ void runner::run_to_its_end(queued_task&& task, time_point submitted) noexcept {
   push(here);
   task_state state = task_state::succeeded;
   std::exception_ptr error;
-  const auto verdict = verdict_on(asked.get(), stop, start);
+  auto verdict = verdict_on(asked.get(), stop, start);
+  if (!verdict && pass.is_refused) {
+    verdict = task_state::discarded;
+    error = std::make_exception_ptr(submit_error{submit_errc::breaker_open});
+  }
   if (verdict) {
     state = *verdict;
     std::move(task).drop();
   } else {
     const time_point until =
         asked ? std::min(asked->deadline, deadline_after(start, asked->timeout)) : no_deadline;
-    task_context context{stop, place_, time, until, asked.get()};
+    task_context context{stop, place_, time, until, asked.get(), pass.in_fallback};
     try {
       std::move(task).run(context);  // P2: it destroys the closure
     } catch (...) {
@@ -91,10 +113,12 @@ void runner::run_to_its_end(queued_task&& task, time_point submitted) noexcept {
   if (pop(here)) {
     const duration took = measured && !verdict ? time.now() - start : duration{};
     if (measured && !verdict) measure(submitted, waited, took);
+    breakers.leave(pass, state, error);
     end(target, of_class, state, std::move(error), waited, took);
   } else if (is_forked_half) {
     target->complete(task_state::abandoned);
   } else {
+    breakers.leave(pass, task_state::abandoned, nullptr);
     let_go(target);
   }
   if (asked && asked->serial_key) core_.release_serial(*asked->serial_key);
@@ -150,6 +174,7 @@ void runner::let_go(millpool::completion* target) noexcept {
 void runner::end_plain(frame& here, task_state state, std::exception_ptr error) noexcept {
   millpool::completion* const target = here.completion;
   if (!pop(here)) return let_go(target);
+  if (state == task_state::failed) core_.breakers().count_failure(error);
   end(target, nullptr, state, std::move(error), {}, {});
 }
 
@@ -161,7 +186,7 @@ void runner::end(millpool::completion* target, class_record* of_class, task_stat
   if (target != nullptr) {
     if (error) target->fail(std::move(error));
     target->complete(state);
-  } else if (error) {
+  } else if (state == task_state::failed && error) {
     core_.report_unhandled(std::move(error), of_class);
   }
   settled();

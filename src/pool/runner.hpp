@@ -288,6 +288,7 @@ class runner : public thread_host {
   void run_while_blocked(queued_task&& task, time_point submitted) noexcept;
   [[nodiscard]] static bool is_plain(const task_words& task, time_point submitted) noexcept;
   void run_plain(const task_words& task) noexcept;
+  void run_if_allowed(const task_words& task, frame& here) noexcept;
   void run_to_its_end(queued_task&& task, time_point submitted) noexcept;
   [[nodiscard]] std::optional<task_state> verdict_on(const task_extras* asked,
                                                      const std::stop_token& stop,
@@ -359,10 +360,9 @@ inline void runner::run_plain(const task_words& task) noexcept {
   millpool::completion* const target = task.target();
   frame here{nullptr, target, task.kind};
   push(here);
-  if (conditions_.any_of(pool_conditions::cancels)) [[unlikely]] {
-    task.kind->drop(task.a, task.b);
-    return end_plain(here, task_state::cancelled, nullptr);
-  }
+  constexpr std::uint32_t may_not_start = pool_conditions::cancels | pool_conditions::asks_breaker;
+  if (conditions_.any_of(may_not_start)) [[unlikely]]
+    return run_if_allowed(task, here);
   task_state state = task_state::succeeded;
   std::exception_ptr error;
   try {

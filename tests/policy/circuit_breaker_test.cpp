@@ -50,6 +50,46 @@ void open(circuit_breaker& breaker) {
   while (breaker.state() == breaker_state::closed) fail(breaker);
 }
 
+TEST(CircuitBreaker, CountsInBulkAsOneByOne) {
+  for (const bool in_bulk : {false, true}) {
+    fixture f;
+    circuit_breaker breaker{f.options()};
+    const auto end = [&](int good, int bad) {
+      if (in_bulk) {
+        breaker.record(static_cast<std::uint64_t>(good), static_cast<std::uint64_t>(bad));
+      } else {
+        succeed(breaker, good);
+        fail(breaker, bad);
+      }
+    };
+    end(40, 1);  // 19 and 1 of them are in the window
+    EXPECT_EQ(breaker.stats().calls, 20U);
+    EXPECT_EQ(breaker.stats().failed, 1U);
+    EXPECT_EQ(breaker.state(), breaker_state::closed);
+    end(18, 1);
+    EXPECT_EQ(breaker.state(), breaker_state::open) << "two of twenty";
+    breaker.record(5, 5);
+    EXPECT_EQ(breaker.stats().calls, 20U) << "what was not asked for counts where all pass";
+  }
+}
+
+TEST(CircuitBreaker, CountsInBulkByTime) {
+  fixture f;
+  breaker_options by_time = f.options();
+  by_time.sliding_window = sliding_window::time(seconds{10});
+  by_time.failure_rate_threshold = 0.5;
+  circuit_breaker breaker{by_time};
+  breaker.record(1'000'000, 1);
+  f.time.advance(seconds{5});
+  breaker.record(3, 4);
+  EXPECT_EQ(breaker.stats().calls, 1'000'008U);
+  EXPECT_EQ(breaker.stats().failed, 5U);
+  f.time.advance(seconds{6});
+  breaker.record(0, 9);
+  EXPECT_EQ(breaker.stats().calls, 16U);
+  EXPECT_EQ(breaker.state(), breaker_state::open);
+}
+
 TEST(CircuitBreaker, OpensAboveFivePercentAndNotAtFive) {
   circuit_breaker breaker{{.minimum_calls = 100}};
   succeed(breaker, 95);

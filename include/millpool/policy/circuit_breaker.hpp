@@ -139,6 +139,7 @@ class circuit_breaker {
 
    private:
     friend class circuit_breaker;
+    friend class pool_breaker;
     call(circuit_breaker& from, std::uint32_t epoch, std::uint32_t probe, time_point began) noexcept
         : from_{&from}, epoch_{epoch}, probe_{probe}, began_{began} {}
     void end(bool failed) noexcept;
@@ -164,6 +165,10 @@ class circuit_breaker {
   template <std::invocable F>
   std::expected<std::invoke_result_t<F>, submit_errc> run(F&& f);
 
+  /// Counts calls that were not asked for, the failed ones last: where it is closed or
+  /// metrics_only; else they say nothing. O(calls), but no more than the window holds.
+  void record(std::uint64_t succeeded, std::uint64_t failed) noexcept;
+
   /// By hand, from any state. What has been counted is forgotten, but in closed -> metrics_only.
   void transition_to(breaker_state state);
 
@@ -177,6 +182,7 @@ class circuit_breaker {
   [[nodiscard]] const breaker_options& options() const noexcept { return options_; }
 
  private:
+  friend class pool_breaker;
   struct probe {
     std::uint32_t number;
     time_point until;  // its lease
@@ -188,6 +194,10 @@ class circuit_breaker {
   void record(const call& ended, bool failed) noexcept;
   void give_back(const call& dropped) noexcept;
   [[nodiscard]] bool confirms_failure(const std::exception_ptr& error) const;
+  // Whether a call that asks now would be permitted. Old when this returns.
+  [[nodiscard]] bool would_permit() const noexcept;
+  // When one may be that is not now, though nothing else has happened.
+  [[nodiscard]] time_point next_chance() const noexcept;
 
   // These expect mutex_ to be held.
   void go_to(breaker_state next, time_point now, locked& under) noexcept;
@@ -197,6 +207,8 @@ class circuit_breaker {
   [[nodiscard]] bool end_probe(std::uint32_t number) noexcept;
   [[nodiscard]] bool exceed_a_threshold(const outcome_counts& counted) const noexcept;
   [[nodiscard]] duration wait_now() const noexcept;
+  [[nodiscard]] bool has_room_for_probe() const noexcept;
+  [[nodiscard]] time_point first_lease_ends() const noexcept;  // no_deadline: there is none
 
   const breaker_options options_;
   atomic<breaker_state> state_{breaker_state::closed};

@@ -8,11 +8,13 @@
 #include "millpool/pool/scaling.hpp"
 #include "millpool/pool/shutdown.hpp"
 #include "millpool/pool/stuck_info.hpp"
+#include "millpool/pool/task_breaker.hpp"
 
 #include <cstddef>
 #include <cstdint>
 #include <exception>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -110,8 +112,12 @@ struct pool_options {
   /// standard error.
   std::function<void(const stuck_info&)> on_stuck{};
 
+  /// Pauses, refuses, or does without what fails too often: see policy/pool_breaker.hpp. For tasks
+  /// whose class has none of its own. Null: none.
+  std::shared_ptr<task_breaker> breaker{};
+
   /// Asked before each submission takes a place, on the submitter's thread: an answer refuses it,
-  /// and is what the submitter gets. Where circuit breakers and limits go.
+  /// and is what the submitter gets. Where limits go.
   std::function<std::optional<submit_errc>(const submission_info&)> admit{};
   /// A task has ended and is counted; its result is seen once this returns.
   std::function<void(const task_end_info&)> on_task_end{};

@@ -5,6 +5,7 @@
 #include "millpool/base/clock.hpp"
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <stop_token>
 #include <string>
@@ -12,6 +13,7 @@
 namespace millpool {
 
 class deadline_stops;
+class task_breaker;
 struct class_record;
 struct task_extras;
 
@@ -38,6 +40,8 @@ struct task_class_options {
   unsigned priority = default_priority;  ///< 0 (the highest) to 7
   std::optional<duration> timeout{};     ///< from the start of a task
   std::optional<duration> start_by{};    ///< from its submission
+  /// Judges its tasks in the place of the pool's: see policy/pool_breaker.hpp. Null: none.
+  std::shared_ptr<task_breaker> breaker{};
 };
 
 /// Names a bundle of options. A value, as cheap as a pointer; lives as long as its pool.
@@ -110,6 +114,9 @@ class task_context {
     return now < deadline_ ? deadline_ - now : duration::zero();
   }
 
+  /// Whether it is to do without what its circuit breaker found to fail: see when_open::fallback.
+  [[nodiscard]] bool in_fallback() const noexcept { return in_fallback_; }
+
   /// Which attempt this is, counted from 1.
   [[nodiscard]] unsigned attempt() const noexcept;  // in task.hpp
 
@@ -120,8 +127,13 @@ class task_context {
   friend class runner;
   friend class purged_task;
   task_context(const std::stop_token& stop, const detail::task_place& place, const clock& time,
-               time_point deadline, task_extras* asked) noexcept
-      : stop_token_{stop}, place_{place}, time_{time}, deadline_{deadline}, asked_{asked} {}
+               time_point deadline, task_extras* asked, bool in_fallback = false) noexcept
+      : stop_token_{stop},
+        place_{place},
+        time_{time},
+        deadline_{deadline},
+        asked_{asked},
+        in_fallback_{in_fallback} {}
 
   // The one that is told is the one that runs, and not one that runs inside it, or outside.
   [[nodiscard]] bool is_told_to_stop() const noexcept {
@@ -135,6 +147,7 @@ class task_context {
   const clock& time_;
   time_point deadline_;
   task_extras* asked_;  // null: nothing
+  bool in_fallback_;
 };
 
 }  // namespace millpool

@@ -1,0 +1,86 @@
+// Layer 3 · pool: where a task's breaker is asked before it starts, and told how it ended.
+#pragma once
+
+#include "millpool/base/atomic.hpp"
+#include "millpool/base/clock.hpp"
+#include "millpool/base/errors.hpp"
+#include "millpool/pool/task_breaker.hpp"
+#include "millpool/sync/mutex.hpp"
+
+#include <cstdint>
+#include <exception>
+#include <memory>
+#include <optional>
+
+namespace millpool {
+
+class pool_core;
+struct class_record;
+
+/// A breaker, of the pool or of a class.
+struct breaker_record {
+  std::shared_ptr<task_breaker> breaker{};  // null: none
+  class_record* of_class = nullptr;         // null: the pool's
+  mutex counted_mutex{};
+  /// How many of its tasks had succeeded when it was last told, or began to count anew. Guarded by
+  /// counted_mutex.
+  std::uint64_t counted = 0;
+};
+
+/// The breakers of a pool. A task whose class has one is judged by that, the others by the pool's.
+///
+/// The short way  pool_conditions::asks_breaker is not set, and the task has no class: it starts
+///                unasked, and if it fails, leave() counts those that have succeeded until then.
+/// Locks          a breaker calls changed() under a lock of its own, and so changed() and what it
+///                calls call no breaker but by asks().
+/// Thread safety  every member may be called concurrently, but attach() and detach().
+class breaker_gate {
+ public:
+  explicit breaker_gate(pool_core& core) noexcept : core_{core} {}
+  breaker_gate(const breaker_gate&) = delete;
+  breaker_gate& operator=(const breaker_gate&) = delete;
+
+  /// \param   of_class  null: the pool's own. Its `breaker` is set, and stays.
+  /// \throws  std::invalid_argument if the breaker is in use.
+  void attach(std::shared_ptr<task_breaker> breaker, class_record* of_class);
+  void detach(class_record* of_class) noexcept;
+
+  /// What a task has been told, from its start to its end.
+  struct pass {
+    breaker_record* by = nullptr;  ///< who is told of its end; null: nobody
+    std::optional<task_breaker::permit> permit{};
+    bool is_refused = false;
+    bool in_fallback = false;
+  };
+
+  /// Before a task starts. Where the breaker's tasks are held, waits until this one may start, but
+  /// no longer than `until`, nor once let_all_go() was called: nobody is then told of its end.
+  [[nodiscard]] pass enter(class_record* of_class, time_point until);
+  /// It ended, or did not start.
+  void leave(const pass& given, task_state state, const std::exception_ptr& error) noexcept;
+  /// The same for one without a class that started unasked, and failed.
+  void count_failure(const std::exception_ptr& error) noexcept {
+    leave({.by = record_of(nullptr)}, task_state::failed, error);
+  }
+
+  /// Whether a task that is submitted now is to be refused as breaker_open.
+  [[nodiscard]] bool refuses(class_record* of_class) noexcept;
+
+  /// The pool comes to its end: nobody is held any more.
+  void let_all_go() noexcept;
+
+ private:
+  [[nodiscard]] breaker_record* record_of(class_record* of_class) noexcept;
+  [[nodiscard]] std::uint64_t succeeded_of(const breaker_record& record);
+  void changed(breaker_record& record) noexcept;
+  [[nodiscard]] bool hold(std::uint64_t changes, time_point again, time_point until) noexcept;
+
+  pool_core& core_;
+  breaker_record of_pool_;
+  mutex mutex_;
+  condition_variable happened_;
+  std::uint64_t changes_ = 0;  // guarded by mutex_
+  bool all_may_go_ = false;    // guarded by mutex_
+};
+
+}  // namespace millpool
