@@ -200,6 +200,16 @@ class pool_core : public std::enable_shared_from_this<pool_core> {
   ///                    wait, and crew's lock is held.
   [[nodiscard]] std::optional<waiting_info> look_for_waiting(const void* owner,
                                                              bool also_kept = false);
+  /// Whether `wanted(key)` holds for the serial key of one that reports to `owner`, and waits there.
+  template <class Predicate>
+  [[nodiscard]] bool any_waits_for_key(const void* owner, Predicate wanted) {
+    const auto is_it = [&](const queued_task& task) {
+      const task_extras* const asked = task.extras();
+      return asked != nullptr && asked->serial_key && task.owner() == owner &&
+             wanted(*asked->serial_key);
+    };
+    return channel_.any_waits(is_it) || (any_put_off() && put_off_.any_waits(is_it));
+  }
   /// Whether a task that waits may end unstarted, by a submission or by the cancel step.
   [[nodiscard]] bool takes_away() const noexcept {
     return options_.when_full == full_policy::discard_oldest ||

@@ -40,24 +40,21 @@ bool wait_graph::has_circle() {
 }
 
 // Calls reach(index) for each that holds up what nodes_[of] waits for, until it returns true. A
-// group's wait needs the end of all its tasks: so each of them counts.
+// group's wait needs the end of all its tasks: so each of them counts, one that runs, and one that
+// waits for a key.
 template <class Reach>
 bool wait_graph::any_holder(std::size_t of, Reach reach) {
   const void* const owner = nodes_[of].who->awaits.wait->owner();
-  bool runs = false;
   for (std::size_t i = 0; i < nodes_.size(); ++i) {
-    if (!nodes_[i].who->runs(owner)) continue;
-    runs = true;
-    if (reach(i)) return true;
+    if (nodes_[i].who->runs(owner) && reach(i)) return true;
   }
-  if (runs || !any_key_held()) return false;  // it has started, or a search would be in vain
-  if (core_.takes_away()) return false;
-  const auto waiting = core_.look_for_waiting(owner);
-  if (!waiting || !waiting->serial_key) return false;
-  for (std::size_t i = 0; i < nodes_.size(); ++i) {
-    if (nodes_[i].who->has_key(waiting->serial_key) && reach(i)) return true;
-  }
-  return false;
+  if (!any_key_held() || core_.takes_away()) return false;
+  return core_.any_waits_for_key(owner, [&](std::uint64_t key) {
+    for (std::size_t i = 0; i < nodes_.size(); ++i) {
+      if (nodes_[i].who->has_key(key) && reach(i)) return true;
+    }
+    return false;
+  });
 }
 
 bool wait_graph::any_key_held() const noexcept {

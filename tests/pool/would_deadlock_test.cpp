@@ -372,6 +372,33 @@ TEST_F(DeadlockTest, IsNoneWhereAWorkerMayBeAdded) {
   expect_even(*pool, 0);
 }
 
+// One task of the group runs; another wants the key of the one that waits for the group.
+TEST_F(DeadlockTest, AGroupThatRunsAndOfWhichOneWantsTheKeyOfItsWaiter) {
+  const auto pool = make_pool(test::sized(2));
+  task_group group{*pool};
+  test::gate door;
+  std::atomic<bool> runs{false};
+  auto outer = pool->submit(task_options{.serial_key = 7}, [&] {
+    EXPECT_TRUE(group
+                    .run([&] {
+                      runs = true;
+                      door.pass();
+                    })
+                    .has_value());
+    EXPECT_TRUE(group.run(task_options{.serial_key = 7}, [] {}).has_value());
+    test::await([&] { return runs.load(); });
+    EXPECT_THROW(group.wait(), submit_error);
+  });
+  outer.get();
+  door.open();
+  group.wait();
+  expect_even(*pool, 1);
+  const deadlock_info info = told.all().at(0);
+  ASSERT_EQ(info.waits.size(), 1U);
+  EXPECT_EQ(info.waits[0].why, deadlock_wait::cause::wants_key);
+  EXPECT_EQ(info.waits[0].on, info.waits[0].worker);
+}
+
 // Each of two tasks destroys the other one's group. No wait can be given up, and so that is told,
 // and nothing else: the end of the pool is the end of it.
 TEST_F(DeadlockTest, IsToldWhereNoWaitCanBeGivenUp) {
