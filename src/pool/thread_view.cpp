@@ -83,21 +83,23 @@ void answer(int /*signal*/, siginfo_t* /*from*/, void* context) noexcept {
 }
 
 bool handler_is_ours() noexcept {
-  struct sigaction now {};
+  struct sigaction now{};
   return ::sigaction(stack_signal(), nullptr, &now) == 0 && (now.sa_flags & SA_SIGINFO) != 0 &&
          now.sa_sigaction == &answer;
 }
 
-/// Looks every now and then, for at most a tenth of a second: rare, and nobody could tell.
+/// Looks every now and then: rare, and nobody could tell.
 template <class Fact>
-bool await_shortly(Fact fact) {
+bool await_shortly(duration& patience, Fact fact) {
   constexpr std::chrono::microseconds a_nap{100};
-  const time_point until = deadline_after(steady().now(), std::chrono::milliseconds{100});
-  while (!fact()) {
-    if (steady().now() >= until) return false;
+  const time_point begun = steady().now();
+  bool is_so = fact();
+  while (!is_so && steady().now() - begun < patience) {
     std::this_thread::sleep_for(a_nap);
+    is_so = fact();
   }
-  return true;
+  patience = std::max(patience - (steady().now() - begun), duration::zero());
+  return is_so;
 }
 
 // Without the handler's own frames, which lie above what it interrupted.
@@ -151,10 +153,10 @@ void prepare_stacks() noexcept {
   // The first call of backtrace() loads a library, which a handler must not.
   std::array<void*, 1> first{};
   static_cast<void>(::backtrace(first.data(), static_cast<int>(first.size())));
-  struct sigaction now {};
+  struct sigaction now{};
   if (::sigaction(stack_signal(), nullptr, &now) != 0) return;
   if ((now.sa_flags & SA_SIGINFO) != 0 || now.sa_handler != SIG_DFL) return;
-  struct sigaction ours {};
+  struct sigaction ours{};
   ours.sa_sigaction = &answer;
   ours.sa_flags = SA_SIGINFO | SA_RESTART | SA_ONSTACK;
   sigfillset(&ours.sa_mask);
@@ -169,10 +171,10 @@ void let_stack_be_taken() noexcept {
   pthread_sigmask(SIG_UNBLOCK, &only, nullptr);
 }
 
-thread_stack take_stack(pid_t thread) {
+thread_stack take_stack(pid_t thread, duration& patience) {
   if (!handler_is_ours()) return {{}, "the program uses the signal by which it is taken"};
   question& mine = the_question;
-  const bool is_free = await_shortly([&] {
+  const bool is_free = await_shortly(patience, [&] {
     std::uint64_t nobody = 0;
     // acquire: I1, the handler that was here last has done with the rest.
     return mine.state.compare_exchange_strong(nobody, question::word(thread, question::asked),
@@ -183,7 +185,7 @@ thread_stack take_stack(pid_t thread) {
   const bool sent = ::syscall(SYS_tgkill, ::getpid(), thread, stack_signal()) == 0;
   // acquire: the handler's release.
   const auto is_answered = [&] { return mine.state.load(std::memory_order_acquire) == answered; };
-  if (!sent || !await_shortly(is_answered)) {
+  if (!sent || !await_shortly(patience, is_answered)) {
     std::uint64_t seen = question::word(thread, question::asked);
     if (mine.state.compare_exchange_strong(seen, 0)) return {{}, "the thread does not answer"};
     if (seen != answered &&

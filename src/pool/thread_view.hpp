@@ -33,7 +33,8 @@ void prepare_stacks() noexcept;
 /// Unblocks the signal on the calling thread, if the handler is ours.
 void let_stack_be_taken() noexcept;
 
-/// Where that thread is. Waits for it, for at most a tenth of a second. \throws std::bad_alloc.
-[[nodiscard]] thread_stack take_stack(pid_t thread);
+/// Where that thread is. Waits for it, but no longer than `patience`, which becomes what is left of
+/// it. \throws std::bad_alloc.
+[[nodiscard]] thread_stack take_stack(pid_t thread, duration& patience);
 
 }  // namespace millpool

@@ -89,15 +89,17 @@ void watchdog::look_at_all(time_point now) noexcept {
 }
 
 void watchdog::report_stuck_ones() {
+  // For all of one look: threads that do not answer keep this one from what else it is to do.
+  duration patience = std::chrono::milliseconds{100};
   while (auto found = core_.workers().mark_stuck(looks * period_)) {
-    report(*found);
+    report(*found, patience);
   }
 }
 
 // Under no lock, but for a moment: the hook may do what it likes, and so may the task.
-void watchdog::report(const stuck_task& found) {
+void watchdog::report(const stuck_task& found, duration& patience) {
   // First, since a task that is told to stop may leave where it is.
-  thread_stack stack = take_stack(found.thread);
+  thread_stack stack = take_stack(found.thread, patience);
   bool still_there = false;
   std::stop_source stop{std::nostopstate};
   core_.workers().for_each_runner([&](runner& each) {

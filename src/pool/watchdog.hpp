@@ -42,7 +42,7 @@ class watchdog {
   time_point look() noexcept;
   void look_at_all(time_point now) noexcept;
   void report_stuck_ones();
-  void report(const stuck_task& found);
+  void report(const stuck_task& found, duration& patience);
   [[nodiscard]] bool may_rest() noexcept;
 
   pool_core& core_;
