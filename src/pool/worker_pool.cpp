@@ -42,8 +42,10 @@ void check_scaling(const std::string& who, const pool_options& options) {
   above_zero(rule.interval, "interval");
 }
 
-pool_options checked(pool_options options) {
-  const std::string who = "worker_pool '" + options.name + "'";
+std::string name_of(const pool_options& options) { return "worker_pool '" + options.name + "'"; }
+
+// \return the same, with the numbers of workers set.
+pool_options checked(pool_options options, const std::string& who) {
   const std::size_t cpus = available_cpus().cpus();
   const std::size_t maximum =
       options.max_workers.value_or(std::max(cpus, options.min_workers.value_or(0)));
@@ -52,10 +54,16 @@ pool_options checked(pool_options options) {
   options.min_workers = minimum;
   options.max_workers = maximum;
   if (options.queue_capacity == 0) {
-    throw std::invalid_argument{who + ": queue_capacity must be at least 1, is 0"};
+    throw std::invalid_argument{
+        who + ": queue_capacity must be at least 1, is 0: with when_full = " +
+        std::string{to_string(options.when_full)} + " no submission would ever find room"};
   }
   if (options.aging.share == 0) {
     throw std::invalid_argument{who + ": aging.share must be at least 1, is 0"};
+  }
+  if (to_string(options.when_full) == "unknown") {
+    throw std::invalid_argument{who + ": when_full must be a full_policy, is " +
+                                std::to_string(static_cast<unsigned>(options.when_full))};
   }
   const auto not_negative = [&](duration value, const char* option) {
     if (value < duration::zero()) {
@@ -107,7 +115,7 @@ std::string_view to_string(full_policy policy) noexcept {
 }
 
 worker_pool::worker_pool(pool_options options)
-    : core_{std::make_shared<pool_core>(checked(std::move(options)))} {
+    : core_{std::make_shared<pool_core>(checked(options, name_of(options)))} {
   core_->start();
 }
 
@@ -115,7 +123,7 @@ worker_pool::~worker_pool() {
   if (core_->forked()) {
     core_->keep_for_ever();
   } else {
-    core_->shutdown(core_->options().at_destruction, true);
+    core_->shutdown(core_->plan_at_destruction(), true);
     await_visitors(*core_);
   }
 }
@@ -203,6 +211,13 @@ void worker_pool::resize(std::size_t min_workers, std::size_t max_workers) {
 std::size_t worker_pool::prestart(std::size_t workers) { return core_->prestart(workers); }
 
 void worker_pool::set_queue_capacity(std::size_t capacity) { core_->set_queue_capacity(capacity); }
+
+std::vector<option_change> worker_pool::reconfigure(const pool_options& options) {
+  const std::string who = name_of(core_->options()) + ": reconfigure";
+  return core_->reconfigure(checked(core_->with_what_stays(options, who), who));
+}
+
+pool_options worker_pool::options() const { return core_->options_in_force(); }
 
 void worker_pool::pause() noexcept { core_->pause(); }
 void worker_pool::resume() noexcept { core_->resume(); }

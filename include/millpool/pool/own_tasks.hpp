@@ -45,6 +45,8 @@ class alignas(cache_line_size) pool_conditions {
     asks_first = 512,   ///< there is a hook that admits submissions, for good
     may_scale = 1024,   ///< the scaling_rule may let there be more: see worker_limit
     overdue = 2048,     ///< a task that runs may be stuck: who ends one looks whether it is his
+    keeps_none = 4096,  ///< what tasks submit goes through the channel: the full_policy wants that
+    displaces = 8192,   ///< what waits may have to make room, and so lies in the channel
   };
 
   explicit pool_conditions(std::uint32_t bits) noexcept : word_{bits} {}
