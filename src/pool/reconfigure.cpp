@@ -9,27 +9,26 @@
 namespace millpool {
 namespace {
 
-// Calls visit(name, option_of) for each option that may change; option_of(options) is a reference
-// to it in pool_options, const or not.
-template <class Visit>
-void for_each_changeable(Visit visit) {
-  visit("min_workers", [](auto& of) -> auto& { return of.min_workers; });
-  visit("max_workers", [](auto& of) -> auto& { return of.max_workers; });
-  visit("queue_capacity", [](auto& of) -> auto& { return of.queue_capacity; });
-  visit("delayed_capacity", [](auto& of) -> auto& { return of.delayed_capacity; });
-  visit("when_full", [](auto& of) -> auto& { return of.when_full; });
-  visit("block_for", [](auto& of) -> auto& { return of.block_for; });
-  visit("keep_alive", [](auto& of) -> auto& { return of.keep_alive; });
-  visit("aging.bound", [](auto& of) -> auto& { return of.aging.bound; });
-  visit("aging.share", [](auto& of) -> auto& { return of.aging.share; });
-  visit("max_compensation", [](auto& of) -> auto& { return of.max_compensation; });
-  visit("stuck_after", [](auto& of) -> auto& { return of.stuck_after; });
-  visit("at_destruction.drain", [](auto& of) -> auto& { return of.at_destruction.drain; });
-  visit("at_destruction.cancel", [](auto& of) -> auto& { return of.at_destruction.cancel; });
+// Calls visit(name, its value in a, in b) for each option that may change.
+template <class Options, class Visit>
+void for_each_changeable(Options& a, const pool_options& b, Visit visit) {
+  visit("min_workers", a.min_workers, b.min_workers);
+  visit("max_workers", a.max_workers, b.max_workers);
+  visit("queue_capacity", a.queue_capacity, b.queue_capacity);
+  visit("delayed_capacity", a.delayed_capacity, b.delayed_capacity);
+  visit("when_full", a.when_full, b.when_full);
+  visit("block_for", a.block_for, b.block_for);
+  visit("keep_alive", a.keep_alive, b.keep_alive);
+  visit("aging.bound", a.aging.bound, b.aging.bound);
+  visit("aging.share", a.aging.share, b.aging.share);
+  visit("max_compensation", a.max_compensation, b.max_compensation);
+  visit("stuck_after", a.stuck_after, b.stuck_after);
+  visit("at_destruction.drain", a.at_destruction.drain, b.at_destruction.drain);
+  visit("at_destruction.cancel", a.at_destruction.cancel, b.at_destruction.cancel);
 }
 
 void copy_changeable(const pool_options& from, pool_options& to) {
-  for_each_changeable([&](const char*, auto option_of) { option_of(to) = option_of(from); });
+  for_each_changeable(to, from, [](const char*, auto& is, const auto& shall_be) { is = shall_be; });
 }
 
 std::string text(std::size_t number) { return std::to_string(number); }
@@ -108,9 +107,8 @@ std::vector<option_change> pool_core::reconfigure(const pool_options& wanted) {
     // Nothing of the user's is called under it, and nobody is waited for.
     const lock_guard lock{options_mutex_};
     const pool_options& now = in_force_;
-    for_each_changeable([&](const char* name, auto option_of) {
-      if (option_of(now) == option_of(wanted)) return;
-      changes.push_back({name, text(option_of(now)), text(option_of(wanted))});
+    for_each_changeable(now, wanted, [&](const char* name, const auto& is, const auto& shall_be) {
+      if (is != shall_be) changes.push_back({name, text(is), text(shall_be)});
     });
     // From here on nothing throws.
     workers_change = now.min_workers != wanted.min_workers ||
