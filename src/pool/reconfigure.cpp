@@ -122,9 +122,9 @@ std::vector<option_change> pool_core::reconfigure(const pool_options& wanted) {
     channel_.set_aging(wanted.aging);
     put_off_.set_aging(wanted.aging);
     if (workers_change) crew_.change_bounds(*wanted.min_workers, *wanted.max_workers);
-    // The rule first: who waits for room under the old one is not to find the new room.
-    if (rule_changes) rule_has_changed();
+    // The capacity first: who waits for room finds it there, before anything is asked of the rule.
     if (capacity_changes) change_capacity(wanted.queue_capacity);
+    if (rule_changes) rule_has_changed();
     if (age_changes) watch_.set_stuck_after(*wanted.stuck_after);
   }
   if (workers_change) meet_worker_bounds();

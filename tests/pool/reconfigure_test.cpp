@@ -276,6 +276,22 @@ TEST_F(Reconfigure, WhatStaysIsRefusedByName) {
   }
 }
 
+TEST_F(Reconfigure, TheCapacityByItselfIsCheckedTheSame) {
+  pool_options options = test::sized(1);
+  set_scaling(options);
+  worker_pool pool{options};
+  const std::string who = "worker_pool 'test': set_queue_capacity: ";
+  EXPECT_EQ(complaint_of([&] { pool.set_queue_capacity(0); }),
+            who +
+                "queue_capacity must be at least 1, is 0: with when_full = block no submission "
+                "would ever find room");
+  EXPECT_EQ(complaint_of([&] { pool.set_queue_capacity(31); }),
+            who +
+                "scaling.queue_depth_threshold (32) must not exceed queue_capacity (31): it would "
+                "never be reached");
+  EXPECT_EQ(pool.stats().queue_capacity, 1024U);
+}
+
 // ---- how many workers
 // ------------------------------------------------------------------------------------
 
@@ -459,6 +475,19 @@ TEST_P(ReconfigureShaped, ToRejectSendsWaitingSubmittersBack) {
   EXPECT_EQ(pool.post([] {}).error(), submit_errc::full);
   EXPECT_EQ(pool.stats().refused[static_cast<std::size_t>(submit_errc::full)], 4U)
       << "with the one that ended fill()";
+}
+
+TEST_P(ReconfigureShaped, WithMoreRoomLetsWaitingSubmittersInBeforeTheyAskTheNewRule) {
+  worker_pool pool{options()};
+  const test::occupation busy{pool, workers()};
+  auto waiting = fill(pool);
+  blocked_submitter submitter{pool, [] {}};
+  reconfigure(pool, [](pool_options& o) {
+    o.queue_capacity += 1;
+    o.when_full = full_policy::reject;
+  });
+  EXPECT_TRUE(submitter.answer());
+  EXPECT_EQ(pool.post([] {}).error(), submit_errc::full);
 }
 
 TEST_P(ReconfigureShaped, ToDiscardOldestMakesRoomForWaitingSubmitters) {

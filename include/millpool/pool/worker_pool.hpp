@@ -249,7 +249,8 @@ class worker_pool {
   /// keep_alive. \return how many there are.
   std::size_t prestart(std::size_t workers);
 
-  /// \throws std::invalid_argument if capacity is 0. What waits beyond a smaller capacity stays.
+  /// What waits beyond a smaller capacity stays. \throws std::invalid_argument if capacity is 0, or
+  /// less than scaling.queue_depth_threshold where the pool is steered.
   void set_queue_capacity(std::size_t capacity);
 
   /// Changes options while the pool runs: all that differ from those in force, or none. It goes
