@@ -26,11 +26,16 @@ void crew::start(std::size_t minimum, std::size_t maximum) {
   report(failure);
 }
 
-void crew::resize(std::size_t minimum, std::size_t maximum) {
+void crew::change_bounds(std::size_t minimum, std::size_t maximum) noexcept {
+  const lock_guard lock{mutex_};
+  set_bounds(minimum, maximum);
+}
+
+void crew::meet_bounds() {
   std::optional<std::system_error> failure;
   {
     const lock_guard lock{mutex_};
-    set_bounds(minimum, maximum);
+    while (!bench_.empty()) call_back();  // to sit down again, by the keep_alive of now
     failure = start_up_to_minimum();
   }
   reap();
@@ -95,7 +100,7 @@ std::size_t crew::most_threads() const noexcept { return maximum_ + compensation
 
 // So many may stand in for absent ones.
 std::size_t crew::compensation() const noexcept {
-  return std::min(absent_, core_.options().max_compensation);
+  return std::min(absent_, core_.changeable().max_compensation());
 }
 
 // REQUIRES: mutex_ is held, and the limit allows.

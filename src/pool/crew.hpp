@@ -38,8 +38,12 @@ class crew {
   /// Starts workers until there are `minimum`. \throws std::system_error if not even one starts.
   void start(std::size_t minimum, std::size_t maximum);
 
-  /// Changes the bounds: starts what is missing, and tells surplus workers to go.
-  void resize(std::size_t minimum, std::size_t maximum);
+  /// Changes the bounds, and takes up what became of max_compensation. Calls nothing of the user's;
+  /// meet_bounds() is to follow.
+  void change_bounds(std::size_t minimum, std::size_t maximum) noexcept;
+  /// Starts what is missing, and tells surplus workers to go, and the others to count anew for how
+  /// long they have been idle.
+  void meet_bounds();
 
   /// Adds one more worker if the limit allows, and tells if that failed.
   /// \return false if the thread could not be started.

@@ -30,13 +30,23 @@ std::uint32_t current_fork_generation() {
   return fork_generation.load(std::memory_order_relaxed);
 }
 
-std::uint32_t for_good(const pool_options& options) noexcept {
-  std::uint32_t bits = pool_conditions::long_tasks;  // until they are known to be short
-  if (options.on_task_end || options.when_full == full_policy::discard_oldest) {
+// Those that follow from the full_policy: some_of_rule at most.
+std::uint32_t bits_of(full_rule rule, const pool_options& options) noexcept {
+  std::uint32_t bits = 0;
+  if (options.on_task_end || rule.policy() == full_policy::discard_oldest) {
     bits |= pool_conditions::exact_times;
   }
-  if (options.admit) bits |= pool_conditions::asks_first;
+  if (!rule.lets_workers_keep()) bits |= pool_conditions::keeps_none;
+  if (rule.displaces()) bits |= pool_conditions::displaces;
   return bits;
+}
+constexpr std::uint32_t some_of_rule =
+    pool_conditions::exact_times | pool_conditions::keeps_none | pool_conditions::displaces;
+
+std::uint32_t at_first(const pool_options& options) noexcept {
+  std::uint32_t bits = pool_conditions::long_tasks;  // until they are known to be short
+  if (options.admit) bits |= pool_conditions::asks_first;
+  return bits | bits_of(full_rule{options}, options);
 }
 
 std::string_view name_of(const class_record* of_class) noexcept {
@@ -52,8 +62,9 @@ void end_unaccepted(queued_task&& task, std::exception_ptr why) noexcept {
 
 pool_core::pool_core(pool_options options)
     : options_{std::move(options)},
+      settings_{options_},
       fork_generation_{current_fork_generation()},
-      conditions_{for_good(options_)},
+      conditions_{at_first(options_)},
       channel_{options_.queue_capacity, options_.aging, *options_.time, &serial_keys_},
       put_off_{std::numeric_limits<std::size_t>::max(), options_.aging, *options_.time,
                &serial_keys_},
@@ -65,6 +76,7 @@ pool_core::pool_core(pool_options options)
       watch_{*this, later_},
       breakers_{*this} {
   capacity_.store(options_.queue_capacity, std::memory_order_relaxed);
+  remember(options_);
   prepare_barriers();  // before there are threads of ours, for which the kernel would have to wait
   breakers_.attach(options_.breaker, nullptr);
 }
@@ -161,21 +173,36 @@ std::expected<void, submit_errc> pool_core::accept_unpushed(queue_status pushed,
 
 std::expected<void, submit_errc> pool_core::accept_when_full(queued_task& task, unsigned lane,
                                                              const admission& how) {
-  runner* const self = runner::of(*this);
-  const auto wait_or_run = [&](time_point deadline) -> std::expected<void, submit_errc> {
-    if (self != nullptr)
-      return run_in_caller(task, lane);  // P5: a worker never waits for its own pool
-    return wait_for_room(task, lane, deadline, how.stop_token);
-  };
   if (how.kind == admission::wait::never) return std::unexpected{submit_errc::full};
-  if (how.kind == admission::wait::until) return wait_or_run(how.deadline);
-  switch (options_.when_full) {
+  full_rule rule = settings_.when_full();
+  if (how.kind == admission::wait::until) {
+    if (runner::of(*this) != nullptr) return run_in_caller(rule, task, lane);  // as below
+    return wait_for_room(nullptr, task, lane, how.deadline, how.stop_token);
+  }
+  while (rule.policy() != full_policy::reject) {
+    const auto accepted = accept_by(rule, task, lane);
+    // Full: it waited, and the rule has changed. It decides by the new one.
+    if (accepted || accepted.error() != submit_errc::full) return accepted;
+    rule = settings_.when_full();
+  }
+  return std::unexpected{submit_errc::full};
+}
+
+// \return full: `rule` is in force no more, and nothing has come of it.
+std::expected<void, submit_errc> pool_core::accept_by(full_rule rule, queued_task& task,
+                                                      unsigned lane) {
+  const auto wait_or_run = [&](time_point deadline) -> std::expected<void, submit_errc> {
+    if (runner::of(*this) != nullptr)
+      return run_in_caller(rule, task, lane);  // P5: a worker never waits for its own pool
+    return wait_for_room(&rule, task, lane, deadline, {});
+  };
+  switch (rule.policy()) {
     case full_policy::block:
       return wait_or_run(no_deadline);
     case full_policy::block_for:
-      return wait_or_run(deadline_after(options_.time->now(), options_.block_for));
+      return wait_or_run(deadline_after(options_.time->now(), rule.block_for()));
     case full_policy::caller_runs:
-      return run_in_caller(task, lane);
+      return run_in_caller(rule, task, lane);
     case full_policy::discard_oldest:
       return displace_for(task, lane, displace::oldest);
     case full_policy::discard_lowest:
@@ -188,26 +215,31 @@ std::expected<void, submit_errc> pool_core::accept_when_full(queued_task& task, 
   return std::unexpected{submit_errc::full};
 }
 
-std::expected<void, submit_errc> pool_core::wait_for_room(queued_task& task, unsigned lane,
-                                                          time_point deadline,
+// \param   by  the rule that it waits by, as long as that is in force; null: by none.
+// \return  full: it is not any more.
+std::expected<void, submit_errc> pool_core::wait_for_room(const full_rule* by, queued_task& task,
+                                                          unsigned lane, time_point deadline,
                                                           const std::stop_token& stop) {
+  const auto goes_on = [&] { return by == nullptr || settings_.when_full() == *by; };
   queue_status status{};
   {
     const blocking_region blocked;  // a worker of another pool may stand here
     const placement where = place_of(task, lane, stamp_now());
-    status = channel_.push_until(std::move(task), where, deadline, stop);
+    status = channel_.push_while(goes_on, std::move(task), where, deadline, stop);
   }
+  if (status == queue_status::full) return std::unexpected{submit_errc::full};
   if (status == queue_status::closed) return std::unexpected{submit_errc::closed};
   if (status == queue_status::timeout) return std::unexpected{submit_errc::timeout};
   wake_for_work();
   return {};
 }
 
-std::expected<void, submit_errc> pool_core::run_in_caller(queued_task& task, unsigned lane) {
+std::expected<void, submit_errc> pool_core::run_in_caller(full_rule by, queued_task& task,
+                                                          unsigned lane) {
   // Its key may be held, and so may its caller's next one's: whoever can wait does.
   const task_extras* const asked = task.extras();
   if (asked != nullptr && asked->serial_key && runner::of(*this) == nullptr) {
-    return wait_for_room(task, lane, no_deadline, {});
+    return wait_for_room(&by, task, lane, no_deadline, {});
   }
   if (!guest_run([&](runner& self) { return self.run_here(task, lane); })) {
     return std::unexpected{submit_errc::closed};
@@ -307,7 +339,18 @@ void pool_core::start() {
 
 void pool_core::resize(std::size_t minimum, std::size_t maximum) {
   if (forked()) return;
-  crew_.resize(minimum, maximum);
+  {
+    const lock_guard lock{options_mutex_};
+    in_force_.min_workers = minimum;
+    in_force_.max_workers = maximum;
+    crew_.change_bounds(minimum, maximum);
+  }
+  meet_worker_bounds();
+}
+
+// Under no lock: it calls hooks, and may run tasks.
+void pool_core::meet_worker_bounds() {
+  crew_.meet_bounds();
   worker_limit_.bounds_changed();
   heavy_barrier();                      // who keeps a task sees the new bounds, or we see the task
   if (task_visible()) wake_for_work();  // there may be room for a worker that was missing
@@ -322,9 +365,24 @@ std::size_t pool_core::prestart(std::size_t workers) {
 
 void pool_core::set_queue_capacity(std::size_t capacity) {
   if (forked()) return;
+  const lock_guard lock{options_mutex_};
+  change_capacity(capacity);
+  in_force_.queue_capacity = capacity;
+}
+
+void pool_core::change_capacity(std::size_t capacity) {
   channel_.set_capacity(capacity);
   capacity_.store(capacity, std::memory_order_relaxed);  // a hint: the channel decides
   conditions_.capacity_changed();
+}
+
+// Each bit by itself: who meets one of them a moment early or late keeps a task that might have to
+// make room, or takes one to the channel that need not go there.
+void pool_core::rule_has_changed() noexcept {
+  const std::uint32_t bits = bits_of(settings_.when_full(), options_);
+  conditions_.set(bits);
+  conditions_.clear(some_of_rule & ~bits);
+  channel_.ask_producers();
 }
 
 // ---- the workers' side
@@ -412,7 +470,7 @@ std::optional<waiting_task> pool_core::take_put_off() {
 std::optional<waiting_task> pool_core::take_put_off_surplus() {
   // Tasks that submit themselves for ever are few, and must not keep a worker from the channel.
   constexpr std::size_t few = 1024;
-  if (put_off_count_.load() <= std::max(options_.queue_capacity, few)) return std::nullopt;
+  if (put_off_count_.load() <= std::max(capacity(), few)) return std::nullopt;
   arrival when;
   auto task = put_off_.take_newest_if([](const queued_task&) { return true; }, &when);
   if (!task) return std::nullopt;

@@ -5,6 +5,7 @@
 #include "millpool/base/cache_line.hpp"
 #include "millpool/base/errors.hpp"
 #include "millpool/channel/task_channel.hpp"
+#include "millpool/pool/option_change.hpp"
 #include "millpool/pool/pool_options.hpp"
 #include "millpool/pool/pool_stats.hpp"
 #include "millpool/pool/shutdown.hpp"
@@ -16,6 +17,7 @@
 #include "src/pool/deadline_stops.hpp"
 #include "src/pool/idle.hpp"
 #include "src/pool/own_tasks.hpp"
+#include "src/pool/settings.hpp"
 #include "src/pool/stamp.hpp"
 #include "src/pool/timers.hpp"
 #include "src/pool/watchdog.hpp"
@@ -31,6 +33,7 @@
 #include <optional>
 #include <span>
 #include <stop_token>
+#include <string>
 #include <vector>
 
 namespace millpool {
@@ -108,7 +111,9 @@ class pool_core : public std::enable_shared_from_this<pool_core> {
   [[nodiscard]] deadline_stops& stops() noexcept { return stops_; }
   [[nodiscard]] breaker_gate& breakers() noexcept { return breakers_; }
   [[nodiscard]] watchdog& watch() noexcept { return watch_; }
+  /// As at construction: what may change is in changeable(), or with whom it concerns.
   [[nodiscard]] const pool_options& options() const noexcept { return options_; }
+  [[nodiscard]] const settings& changeable() const noexcept { return settings_; }
   [[nodiscard]] pool_conditions& conditions() noexcept { return conditions_; }
   [[nodiscard]] bool paused() const noexcept { return is(pool_conditions::pauses); }
   [[nodiscard]] const atomic<bool>& cancelling() const noexcept { return cancelling_; }
@@ -212,8 +217,7 @@ class pool_core : public std::enable_shared_from_this<pool_core> {
   }
   /// Whether a task that waits may end unstarted, by a submission or by the cancel step.
   [[nodiscard]] bool takes_away() const noexcept {
-    return options_.when_full == full_policy::discard_oldest ||
-           options_.when_full == full_policy::discard_lowest || is(pool_conditions::cancels);
+    return conditions_.any_of(pool_conditions::displaces | pool_conditions::cancels);
   }
   void report_deadlock(const deadlock_info& info) const;
 
@@ -244,6 +248,16 @@ class pool_core : public std::enable_shared_from_this<pool_core> {
   std::vector<purged_task> purge();
   [[nodiscard]] pool_stats stats();
   bool wait_idle(time_point deadline);
+
+  // ---- what may change of the options (reconfigure.cpp)
+  [[nodiscard]] pool_options options_in_force() const;
+  [[nodiscard]] shutdown_plan plan_at_destruction() const noexcept;
+  /// \return `wanted`, but with what never changes as it is in this pool.
+  /// \throws std::invalid_argument that begins with `who`, if `wanted` has that otherwise.
+  [[nodiscard]] pool_options with_what_stays(const pool_options& wanted,
+                                             const std::string& who) const;
+  /// \param  wanted  comes from with_what_stays(), and no option in it is bad.
+  std::vector<option_change> reconfigure(const pool_options& wanted);
 
   // ---- the four steps (shutdown.cpp)
   void close() noexcept;
@@ -316,9 +330,11 @@ class pool_core : public std::enable_shared_from_this<pool_core> {
   void grow();
   std::expected<void, submit_errc> accept_when_full(queued_task& task, unsigned lane,
                                                     const admission& how);
-  std::expected<void, submit_errc> wait_for_room(queued_task& task, unsigned lane,
-                                                 time_point deadline, const std::stop_token& stop);
-  std::expected<void, submit_errc> run_in_caller(queued_task& task, unsigned lane);
+  std::expected<void, submit_errc> accept_by(full_rule rule, queued_task& task, unsigned lane);
+  std::expected<void, submit_errc> wait_for_room(const full_rule* by, queued_task& task,
+                                                 unsigned lane, time_point deadline,
+                                                 const std::stop_token& stop);
+  std::expected<void, submit_errc> run_in_caller(full_rule by, queued_task& task, unsigned lane);
   void run_in_caller_for_want_of_workers();
   template <class Run>  // calls run(runner&) with the calling thread's runner, or as a guest
   bool guest_run(Run run);
@@ -326,7 +342,13 @@ class pool_core : public std::enable_shared_from_this<pool_core> {
   std::expected<void, submit_errc> discard(queued_task& task);
   std::unexpected<submit_errc> refuse(submit_errc why) noexcept;
 
+  void change_capacity(std::size_t capacity);
+  void rule_has_changed() noexcept;
+  void meet_worker_bounds();
+  void remember(const pool_options& options);
+
   const pool_options options_;
+  settings settings_;
   const std::uint32_t fork_generation_;
 
   pool_conditions conditions_;
@@ -364,6 +386,9 @@ class pool_core : public std::enable_shared_from_this<pool_core> {
   condition_variable quiet_;
   std::uint64_t quiet_excused_ = 0;  // guarded by quiet_mutex_: tasks that are in wait_idle()
   std::size_t quiet_waiters_ = 0;    // guarded by quiet_mutex_
+
+  mutable mutex options_mutex_;
+  pool_options in_force_;  // guarded by options_mutex_: only what may change, no hooks
 
   mutable mutex classes_mutex_;
   std::deque<class_record> classes_;  // guarded by classes_mutex_; records never move

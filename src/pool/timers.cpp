@@ -36,7 +36,9 @@ std::expected<void, submit_errc> timers::add(entry& later) {
   const time_point due = later.due;
   const lock_guard lock{mutex_};
   if (closed_) return std::unexpected{submit_errc::closed};
-  if (heap_.size() >= core_.options().delayed_capacity) return std::unexpected{submit_errc::full};
+  if (heap_.size() >= core_.changeable().delayed_capacity()) {
+    return std::unexpected{submit_errc::full};
+  }
   if (!thread_.joinable()) start_thread();
   // One more than needed, for what the thread has taken out and may put back.
   if (heap_.capacity() < heap_.size() + 2)

@@ -36,22 +36,34 @@ void print(const stuck_info& info) {
 watchdog::watchdog(pool_core& core, timers& time)
     : core_{core},
       timers_{time},
-      stuck_after_{core.options().stuck_after.value_or(duration::zero())},
-      period_{stuck_after_ / looks} {
-  if (stuck_after_ == duration::zero()) return;
+      watches_{core.options().stuck_after.has_value()},
+      period_{core.options().stuck_after.value_or(duration::zero()) / looks} {
+  if (!watches_) return;
   alarm_.ring = [this] { return look(); };
   timers_.add(alarm_);
   prepare_stacks();
 }
 
 void watchdog::somebody_is_awake() noexcept {
-  if (stuck_after_ == duration::zero()) return;
+  if (!watches_) return;
   light_barrier();
   // relaxed: the barrier orders it.
   if (is_watching_.load(std::memory_order_relaxed) || is_watching_.exchange(true)) return;
-  const time_point first = deadline_after(core_.options().time->now(), period_);
+  set_alarm();
+}
+
+// REQUIRES: the caller has set is_watching_.
+void watchdog::set_alarm() noexcept {
+  const time_point first = deadline_after(core_.options().time->now(), period());
   // If no thread can be had for it, who wakes next tries again.
   if (!timers_.set(alarm_, first)) is_watching_.store(false);
+}
+
+// Who looks now may have set its alarm by the old age.
+void watchdog::set_stuck_after(duration age) noexcept {
+  period_.store(age / looks, std::memory_order_relaxed);
+  is_watching_.store(true);
+  set_alarm();
 }
 
 // Returns when to look again.
@@ -64,14 +76,15 @@ time_point watchdog::look() noexcept {
     // Or another has seen it meanwhile, and set the alarm.
     if (may_rest() || is_watching_.exchange(true)) return no_deadline;
   }
-  return deadline_after(now, period_);
+  return deadline_after(now, period());
 }
 
 bool watchdog::may_rest() noexcept { return core_.workers().all_asleep(); }
 
 void watchdog::look_at_all(time_point now) noexcept {
-  const duration passed = std::min(now - std::exchange(last_look_, now), 2 * period_);
-  const duration overdue = (looks - 1) * period_;
+  const duration each_look = period();
+  const duration passed = std::min(now - std::exchange(last_look_, now), 2 * each_look);
+  const duration overdue = (looks - 1) * each_look;
   crew& workers = core_.workers();
   bool any = false;
   workers.for_each_runner([&](runner& each) { any = each.look(passed) >= overdue || any; });
@@ -91,7 +104,7 @@ void watchdog::look_at_all(time_point now) noexcept {
 void watchdog::report_stuck_ones() {
   // For all of one look: threads that do not answer keep this one from what else it is to do.
   duration patience = std::chrono::milliseconds{100};
-  while (auto found = core_.workers().mark_stuck(looks * period_)) {
+  while (auto found = core_.workers().mark_stuck(looks * period())) {
     report(*found, patience);
   }
 }

@@ -38,7 +38,13 @@ class watchdog {
   /// The calling thread may run tasks from here on.
   void somebody_is_awake() noexcept;
 
+  /// The age at which a task is stuck from here on, also one that runs now. REQUIRES: there was one
+  /// from the start.
+  void set_stuck_after(duration age) noexcept;
+
  private:
+  void set_alarm() noexcept;
+  [[nodiscard]] duration period() const noexcept { return period_.load(std::memory_order_relaxed); }
   time_point look() noexcept;
   void look_at_all(time_point now) noexcept;
   void report_stuck_ones();
@@ -47,8 +53,8 @@ class watchdog {
 
   pool_core& core_;
   timers& timers_;
-  const duration stuck_after_;  // zero: nobody watches
-  const duration period_;
+  const bool watches_;
+  atomic<duration> period_;  // relaxed: a number by itself
   alarm alarm_;
   time_point last_look_{};  // the timers' thread's alone
   atomic<bool> is_watching_{false};

@@ -40,14 +40,7 @@ worker::worker(pool_core& core, std::size_t index)
     : runner{core, role::worker},
       index_{index},
       name_{core.options().name + '/' + std::to_string(index)},
-      kept_{core.kept().of(index)},
-      // What lies here cannot be displaced.
-      batches_{core.options().when_full != full_policy::discard_oldest &&
-               core.options().when_full != full_policy::discard_lowest},
-      // Where a full channel is not simply waited for, it is the channel that must be full.
-      keeps_own_{core.options().when_full == full_policy::block ||
-                 core.options().when_full == full_policy::block_for ||
-                 core.options().when_full == full_policy::caller_runs} {}
+      kept_{core.kept().of(index)} {}
 
 worker_info worker::info() const noexcept { return {core_.options().name, name_, index_}; }
 
@@ -56,7 +49,7 @@ void worker::main(std::shared_ptr<pool_core> core) noexcept {
   install();
   if (core->options().stuck_after) let_stack_be_taken();
   core->watch().somebody_is_awake();
-  if (kept_ != nullptr && keeps_own_) kept_->hand_to(*this);
+  if (kept_ != nullptr) kept_->hand_to(*this);
   if (core->options().on_worker_start) core->options().on_worker_start(info());
   set_takes(true);
   while (std::optional<waiting_task> next_one = next()) {
@@ -79,9 +72,9 @@ void worker::main(std::shared_ptr<pool_core> core) noexcept {
 }
 
 inline bool worker::may_run_on() const noexcept {
-  return own_turns_left_ > 0 &&
-         conditions_.none_but(pool_conditions::awaited | pool_conditions::overdue) &&
-         !kept_->something_is_higher();
+  constexpr std::uint32_t no_matter =
+      pool_conditions::awaited | pool_conditions::overdue | pool_conditions::keeps_none;
+  return own_turns_left_ > 0 && conditions_.none_but(no_matter) && !kept_->something_is_higher();
 }
 
 // What it keeps, as long as nothing is out of the ordinary: the short way, past next() and run().
@@ -192,16 +185,20 @@ bool worker::others_are_at_it() const noexcept {
 // As a lane of the channel does: for the aging bound, and then but for one task in a share (P3).
 bool worker::gives_way() noexcept {
   if (kept_->empty()) return true;
-  const pool_options& options = core_.options();
-  const time_point now = options.time->now();
+  const aging rule = core_.changeable().aging();
+  const time_point now = core_.options().time->now();
   if (gave_way_++ == 0) gave_way_since_ = now;
-  return gave_way_ <= options.aging.share || now - gave_way_since_ <= options.aging.bound;
+  return gave_way_ <= rule.share || now - gave_way_since_ <= rule.bound;
 }
 
 // With others, where tasks are so short that taking them one by one would cost more than they do.
 std::optional<waiting_task> worker::take_from_channel(bool& ended) {
   pace();
   const bool keeps_nothing = kept_ != nullptr && kept_->empty();
+  // Reserved under another full_policy.
+  if (keeps_nothing && kept_->places() > 0 && conditions_.any_of(pool_conditions::keeps_none)) {
+    give_places_back();
+  }
   const std::size_t more = keeps_nothing ? batch_max() : 0;
   std::size_t none = 0;
   last_batch_ = 1;
@@ -246,8 +243,8 @@ std::optional<waiting_task> worker::take_from_channel(bool& ended) {
 // How many more tasks than one to take at once. Their places in the channel stay taken until the
 // next time, so that the capacity bounds them, too (P7): all workers' together are half of it.
 std::size_t worker::batch_max() noexcept {
-  if (!batches_ || !core_.tasks_are_short() || core_.capacity() < pool_core::worth_a_batch)
-    return 0;
+  if (conditions_.any_of(pool_conditions::displaces)) return 0;
+  if (!core_.tasks_are_short() || core_.capacity() < pool_core::worth_a_batch) return 0;
   try {
     kept_->allocate();
   } catch (const std::bad_alloc&) {
@@ -314,7 +311,8 @@ waiting_task worker::found(waiting_task task, bool more) {
 }
 
 bool worker::keep(queued_task& task, unsigned lane, const admission& how) noexcept {
-  if (kept_ == nullptr || !keeps_own_ || how.kind != admission::wait::by_policy) return false;
+  if (kept_ == nullptr || how.kind != admission::wait::by_policy) return false;
+  if (conditions_.any_of(pool_conditions::keeps_none)) return false;
   const task_extras* const asked = task.extras();
   if (asked != nullptr && (asked->serial_key || asked->fair_key)) return false;
   const std::size_t size = kept_->size();
@@ -385,7 +383,7 @@ void worker::give_places_back() noexcept {
 }
 
 own_tasks* worker::fork(const task_kind& kind, completion& half) noexcept {
-  if (kept_ == nullptr || !keeps_own_) return nullptr;
+  if (kept_ == nullptr || conditions_.any_of(pool_conditions::keeps_none)) return nullptr;
   if (!has_place()) return nullptr;
   queued_task task{{&kind, std::bit_cast<std::uint64_t>(&half), 0}};
   static_cast<void>(kept_->push(task, time_point{}));

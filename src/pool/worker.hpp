@@ -97,8 +97,6 @@ class worker final : public runner {
   bool searching_ = false;      // counted so by idle_workers
   bool has_searched_ = false;   // since the last task
   own_tasks* kept_ = nullptr;   // null: keeps nothing
-  const bool batches_;          // takes many short tasks at once
-  const bool keeps_own_;        // what its tasks submit, too
   std::size_t held_ = 0;  // places in the channel of what it took from there in its last batch
   std::uint32_t own_turns_left_ = 0;
   std::uint32_t gave_way_ = 0;  // so often to higher priorities, since it last ran what it keeps

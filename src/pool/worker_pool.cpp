@@ -21,17 +21,23 @@ void check_bounds(const std::string& who, std::size_t minimum, std::size_t maxim
   }
 }
 
-void check_scaling(const std::string& who, const pool_options& options) {
-  const scaling_rule& rule = options.scaling;
+void check_capacity(const std::string& who, std::size_t capacity, full_policy policy) {
+  if (capacity > 0) return;
+  throw std::invalid_argument{who + ": queue_capacity must be at least 1, is 0: with when_full = " +
+                              std::string{to_string(policy)} +
+                              " no submission would ever find room"};
+}
+
+void check_scaling(const std::string& who, const scaling_rule& rule, std::size_t queue_capacity) {
   if (!rule.decide) return;
   if (rule.queue_depth_threshold == 0) {
     throw std::invalid_argument{who + ": scaling.queue_depth_threshold must be at least 1, is 0"};
   }
-  if (rule.queue_depth_threshold > options.queue_capacity) {
-    throw std::invalid_argument{
-        who + ": scaling.queue_depth_threshold (" + std::to_string(rule.queue_depth_threshold) +
-        ") must not exceed queue_capacity (" + std::to_string(options.queue_capacity) +
-        "): it would never be reached"};
+  if (rule.queue_depth_threshold > queue_capacity) {
+    throw std::invalid_argument{who + ": scaling.queue_depth_threshold (" +
+                                std::to_string(rule.queue_depth_threshold) +
+                                ") must not exceed queue_capacity (" +
+                                std::to_string(queue_capacity) + "): it would never be reached"};
   }
   const auto above_zero = [&](duration value, const char* option) {
     if (value > duration::zero()) return;
@@ -42,8 +48,10 @@ void check_scaling(const std::string& who, const pool_options& options) {
   above_zero(rule.interval, "interval");
 }
 
-pool_options checked(pool_options options) {
-  const std::string who = "worker_pool '" + options.name + "'";
+std::string name_of(const pool_options& options) { return "worker_pool '" + options.name + "'"; }
+
+// \return the same, with the numbers of workers set.
+pool_options checked(pool_options options, const std::string& who) {
   const std::size_t cpus = available_cpus().cpus();
   const std::size_t maximum =
       options.max_workers.value_or(std::max(cpus, options.min_workers.value_or(0)));
@@ -51,11 +59,13 @@ pool_options checked(pool_options options) {
   check_bounds(who, minimum, maximum);
   options.min_workers = minimum;
   options.max_workers = maximum;
-  if (options.queue_capacity == 0) {
-    throw std::invalid_argument{who + ": queue_capacity must be at least 1, is 0"};
-  }
+  check_capacity(who, options.queue_capacity, options.when_full);
   if (options.aging.share == 0) {
     throw std::invalid_argument{who + ": aging.share must be at least 1, is 0"};
+  }
+  if (to_string(options.when_full) == "unknown") {
+    throw std::invalid_argument{who + ": when_full must be a full_policy, is " +
+                                std::to_string(static_cast<unsigned>(options.when_full))};
   }
   const auto not_negative = [&](duration value, const char* option) {
     if (value < duration::zero()) {
@@ -66,7 +76,7 @@ pool_options checked(pool_options options) {
   not_negative(options.block_for, "block_for");
   not_negative(options.keep_alive, "keep_alive");
   not_negative(options.aging.bound, "aging.bound");
-  check_scaling(who, options);
+  check_scaling(who, options.scaling, options.queue_capacity);
   if (options.stuck_after && *options.stuck_after < std::chrono::milliseconds{1}) {
     throw std::invalid_argument{who + ": stuck_after must be at least 1000000 ns, is " +
                                 std::to_string(options.stuck_after->count()) + " ns"};
@@ -107,7 +117,7 @@ std::string_view to_string(full_policy policy) noexcept {
 }
 
 worker_pool::worker_pool(pool_options options)
-    : core_{std::make_shared<pool_core>(checked(std::move(options)))} {
+    : core_{std::make_shared<pool_core>(checked(options, name_of(options)))} {
   core_->start();
 }
 
@@ -115,7 +125,7 @@ worker_pool::~worker_pool() {
   if (core_->forked()) {
     core_->keep_for_ever();
   } else {
-    core_->shutdown(core_->options().at_destruction, true);
+    core_->shutdown(core_->plan_at_destruction(), true);
     await_visitors(*core_);
   }
 }
@@ -202,7 +212,19 @@ void worker_pool::resize(std::size_t min_workers, std::size_t max_workers) {
 
 std::size_t worker_pool::prestart(std::size_t workers) { return core_->prestart(workers); }
 
-void worker_pool::set_queue_capacity(std::size_t capacity) { core_->set_queue_capacity(capacity); }
+void worker_pool::set_queue_capacity(std::size_t capacity) {
+  const std::string who = name_of(core_->options()) + ": set_queue_capacity";
+  check_capacity(who, capacity, core_->changeable().when_full().policy());
+  check_scaling(who, core_->options().scaling, capacity);
+  core_->set_queue_capacity(capacity);
+}
+
+std::vector<option_change> worker_pool::reconfigure(const pool_options& options) {
+  const std::string who = name_of(core_->options()) + ": reconfigure";
+  return core_->reconfigure(checked(core_->with_what_stays(options, who), who));
+}
+
+pool_options worker_pool::options() const { return core_->options_in_force(); }
 
 void worker_pool::pause() noexcept { core_->pause(); }
 void worker_pool::resume() noexcept { core_->resume(); }

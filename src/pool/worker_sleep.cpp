@@ -141,7 +141,7 @@ bool worker::sleep_until_woken(bool lazily) {
 // For how long it sleeps before it asks whether it may leave: the longer, the more often it was
 // told no, so that an idle pool does not tick.
 duration worker::patience() const noexcept {
-  const duration keep_alive = core_.options().keep_alive;
+  const duration keep_alive = core_.changeable().keep_alive();
   if (asked_in_vain_ == 0) return keep_alive;
   constexpr unsigned doublings = 6;
   constexpr duration at_least = std::chrono::seconds{1};
@@ -169,7 +169,8 @@ bool worker::is_one_too_many() {
 // Until it is called back, or for keep_alive. \return whether it is to end.
 bool worker::sit_on_the_bench() {
   const clock& time = *core_.options().time;
-  if (bed.park_until(time, deadline_after(time.now(), core_.options().keep_alive))) return false;
+  const time_point until = deadline_after(time.now(), core_.changeable().keep_alive());
+  if (bed.park_until(time, until)) return false;
   if (core_.workers().leave_bench(*this)) return true;
   bed.park();  // its token is on the way
   return false;

@@ -418,6 +418,20 @@ TEST_P(P9_PoolBreaker, ServesOnePoolAtATime) {
   EXPECT_EQ(second.submit([] { return 1; }).get(), 1);
 }
 
+TEST_P(P9_PoolBreaker, StaysWhatItIsAsLongAsThePoolLives) {
+  const auto pool = make_pool(when_open::hold);
+  pool_options another = pool->options();
+  another.breaker = break_by(judged());
+  try {
+    (void)pool->reconfigure(another);
+    ADD_FAILURE() << "it was taken";
+  } catch (const std::invalid_argument& error) {
+    EXPECT_THAT(error.what(), ::testing::HasSubstr("breaker is the same one"));
+  }
+  another.breaker = by;
+  EXPECT_TRUE(pool->reconfigure(another).empty());
+}
+
 TEST_P(P9_PoolBreaker, Stress_LosesNothingHoweverItChanges) {
   for (const when_open then : {when_open::hold, when_open::reject, when_open::fallback}) {
     const auto pool = make_pool(then);

@@ -37,8 +37,10 @@ TEST(PoolOptions, RefuseAMinimumAboveTheMaximum) {
 }
 
 TEST(PoolOptions, RefuseACapacityOfNothing) {
-  EXPECT_EQ(complaint_about([](auto& o) { o.queue_capacity = 0; }),
-            "worker_pool 'mill': queue_capacity must be at least 1, is 0");
+  EXPECT_EQ(
+      complaint_about([](auto& o) { o.queue_capacity = 0; }),
+      "worker_pool 'mill': queue_capacity must be at least 1, is 0: with when_full = block no "
+      "submission would ever find room");
 }
 
 TEST(PoolOptions, RefuseAnAgingShareOfNothing) {

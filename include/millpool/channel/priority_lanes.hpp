@@ -93,6 +93,7 @@ class priority_lanes {
   /// \param  keys  outlives this object. Null: no serial key may be used.
   explicit priority_lanes(aging rule, serial_keys* keys = nullptr) noexcept
       : aging_{rule}, keys_{keys} {}
+  void set_aging(aging rule) noexcept { aging_ = rule; }
 
   [[nodiscard]] std::size_t size() const noexcept { return size_; }
   [[nodiscard]] std::size_t size(std::size_t lane) const noexcept {

@@ -83,7 +83,18 @@ class task_channel {
   /// Waits while the channel is full, until `deadline` or until `stop` is requested.
   /// \return success, closed or timeout; unless success, `value` is left as it was.
   [[nodiscard]] queue_status push_until(T&& value, const placement& where, time_point deadline,
-                                        const std::stop_token& stop = {});
+                                        const std::stop_token& stop = {}) {
+    return push_while([] { return true; }, std::move(value), where, deadline, stop);
+  }
+  /// The same as long as goes_on(), which is asked under the lock, before a wait and after
+  /// ask_producers(). \return besides: full, where it says no while there is no room.
+  template <class GoesOn>
+  [[nodiscard]] queue_status push_while(GoesOn goes_on, T&& value, const placement& where,
+                                        time_point deadline, const std::stop_token& stop = {});
+  void ask_producers() noexcept {
+    const lock_guard lock{mutex_};
+    wake_producers();
+  }
 
   /// Pushes as many of `values`, from the front, as there is room for, under one lock. Never waits.
   /// \param  placement_of  placement_of(const T&) tells where a value goes.
@@ -189,6 +200,12 @@ class task_channel {
   /// \throws std::invalid_argument if capacity is 0.
   void set_capacity(std::size_t capacity);
   [[nodiscard]] std::size_t capacity() const;
+
+  /// REQUIRES: rule.share is at least 1.
+  void set_aging(aging rule) noexcept {
+    const lock_guard lock{mutex_};
+    lanes_.set_aging(rule);
+  }
 
   /// What waits now, and what went through so far, read at one instant.
   struct snapshot {
@@ -434,8 +451,9 @@ void task_channel<T>::wait_for_share(unique_lock& lock, time_point deadline,
 }
 
 template <class T>
-queue_status task_channel<T>::push_until(T&& value, const placement& where, time_point deadline,
-                                         const std::stop_token& stop) {
+template <class GoesOn>
+queue_status task_channel<T>::push_while(GoesOn goes_on, T&& value, const placement& where,
+                                         time_point deadline, const std::stop_token& stop) {
   // Woken under the lock: a producer between its check of `stop` and its wait cannot miss it.
   const std::stop_callback wake{stop, [this] {
                                   const lock_guard lock{mutex_};
@@ -448,12 +466,12 @@ queue_status task_channel<T>::push_until(T&& value, const placement& where, time
   if (was_full) look_for_room(lock);
   if (was_full) wait_for_share(lock, deadline, stop);
   wait_until(not_full_, lock, time_, deadline,
-             [&] { return closed_ || !full() || stop.stop_requested(); });
+             [&] { return closed_ || !full() || stop.stop_requested() || !goes_on(); });
   --producers_;
   if (closed_) return queue_status::closed;
   if (full() || stop.stop_requested()) {
     made_room();  // a wake that was meant for whoever can use it is passed on
-    return queue_status::timeout;
+    return goes_on() ? queue_status::timeout : queue_status::full;
   }
   try {
     put(std::move(value), where);

@@ -3,6 +3,7 @@
 
 #include "millpool/base/clock.hpp"
 #include "millpool/base/errors.hpp"
+#include "millpool/pool/option_change.hpp"
 #include "millpool/pool/own_tasks.hpp"
 #include "millpool/pool/pool_options.hpp"
 #include "millpool/pool/pool_stats.hpp"
@@ -248,8 +249,39 @@ class worker_pool {
   /// keep_alive. \return how many there are.
   std::size_t prestart(std::size_t workers);
 
-  /// \throws std::invalid_argument if capacity is 0. What waits beyond a smaller capacity stays.
+  /// What waits beyond a smaller capacity stays. \throws std::invalid_argument if capacity is 0, or
+  /// less than scaling.queue_depth_threshold where the pool is steered.
   void set_queue_capacity(std::size_t capacity);
+
+  /// Changes options while the pool runs: all that differ from those in force, or none. It goes
+  ///
+  ///   millpool::pool_options wanted = pool.options();
+  ///   wanted.queue_capacity = 5000;
+  ///   pool.reconfigure(wanted);
+  ///
+  /// May change     min_workers and max_workers, queue_capacity, delayed_capacity, when_full,
+  ///                block_for, keep_alive, aging, max_compensation, at_destruction; stuck_after, if
+  ///                it was set from the start. An unset number of workers becomes what it would be
+  ///                in a new pool.
+  /// Stays          name, time, and the numbers in `scaling`: they must be the pool's. The pool's
+  ///                functions stay whatever `options` has in their place; but one that the pool
+  ///                does not have must not be set.
+  /// Takes effect   before it returns. No task is lost or stopped: what waits beyond a smaller
+  ///                capacity stays, and a worker that is one too many leaves as after resize().
+  ///                Submitters that wait for room decide anew by the new when_full, and block_for
+  ///                counts from then; but not those of submit_for() and submit_until(). Idle
+  ///                workers count a new keep_alive from then. What workers keep already is not
+  ///                displaced, and the age of what waits may be some milliseconds off.
+  /// Thread safety  of two calls, also of resize() and set_queue_capacity(), one comes after the
+  ///                other as a whole. One submission goes by the old when_full and block_for or by
+  ///                the new ones, never by one of each; all else it may see a moment late.
+  /// \return what changed, in the order of pool_options; nothing in a child of fork().
+  /// \throws std::invalid_argument that names the option, its value and what is wrong with it: then
+  ///         nothing has changed. Threads that cannot be started go to on_thread_failure.
+  std::vector<option_change> reconfigure(const pool_options& options);
+
+  /// A copy of the options in force, with the hooks; the numbers of workers are set.
+  [[nodiscard]] pool_options options() const;
 
   /// From here until resume() no task is taken, neither out of the channel nor from what workers
   /// keep; one that a worker was just taking may still start. Running tasks go on, and with them
