@@ -97,10 +97,7 @@ scaler::answer scaler::when_busy(const scaling_inputs& in) noexcept {
   if (is_at_the_knee(in, now)) return {in.workers, "knee"};
   if (in.workers >= in.max_workers) return {in.workers, "enough"};
   if (has_no_cpu_left(in)) return {in.workers, "cpu"};
-  const double most =
-      static_cast<double>(std::max<std::size_t>(in.workers, 1)) * policy_.scale_up_factor;
-  const auto ceiling =
-      static_cast<std::size_t>(std::min(std::ceil(most), static_cast<double>(in.max_workers)));
+  const std::size_t ceiling = most_in_a_step(in);
   if (!task_seconds_) return {ceiling, "first"};
   if (is_stalled()) return {ceiling, "stalled"};
   const std::size_t to = wanted(in);
@@ -182,6 +179,15 @@ bool scaler::is_at_the_knee(const scaling_inputs& in, const std::optional<rate_a
 
 bool scaler::is_stalled() const noexcept {
   return task_seconds_ && seconds(nothing_ended_) > late * *task_seconds_;
+}
+
+std::size_t scaler::most_in_a_step(const scaling_inputs& in) const noexcept {
+  const auto now = static_cast<double>(std::max<std::size_t>(in.workers, 1));
+  double most = now * policy_.scale_up_factor;
+  // If each needs as much of the processors as those there are, so many use them up.
+  if (in.cpus_in_use > 0.0) most = std::min(most, now * cpus_ / in.cpus_in_use);
+  most = std::min(std::max(std::ceil(most), now + 1.0), static_cast<double>(in.max_workers));
+  return static_cast<std::size_t>(most);
 }
 
 bool scaler::has_no_cpu_left(const scaling_inputs& in) const noexcept {

@@ -312,6 +312,18 @@ TEST(Scaler, TasksThatHardlyComputeGetWorkersBeyondTheProcessors) {
   EXPECT_EQ(pool.workers(), 64U);
 }
 
+// 50 at work use up two processors: a step from 32 would be one to 64.
+TEST(Scaler, AddsNoMoreWorkersThanTheProcessorsFeed) {
+  scaling_policy two = policy();
+  two.cpus = 2.0;
+  simulated_pool pool{two, 1, 64, always(milliseconds{5})};
+  pool.cpu_a_worker = 0.04;
+  pool.cpus = 2.0;
+  pool.run(seconds{10}, random_pauses{20'000});
+  EXPECT_GE(pool.workers(), 45U);
+  EXPECT_LE(pool.workers(), 50U);
+}
+
 TEST(Scaler, NamesTheRuleAndKeepsWhatItKnew) {
   scaler decides{policy()};
   const scaling_inputs in{.event = scaling_event::backlog,

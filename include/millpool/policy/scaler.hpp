@@ -45,7 +45,8 @@ struct scaling_policy {
 ///   knee       fewer workers have got as much done, a moment ago and with as much waiting: so
 ///              many. Until these get a quarter more or less done than then, or what waited is gone
 ///              and the cooldown has passed, no more are added
-///   cpu        there is no processor time left: as many as before
+///   cpu        there is no processor time left: as many as before. Where there is some, the rules
+///              below add no more workers than would use it up
 ///   first      nothing is known of the tasks yet: scale_up_factor times as many
 ///   stalled    for a while no task has ended though one should have: the same
 ///   backlog    Little's law: arrivals times what a task takes, and besides what drains the backlog
@@ -78,6 +79,7 @@ class scaler {
   [[nodiscard]] bool is_at_the_knee(const scaling_inputs& in,
                                     const std::optional<rate_at>& now) noexcept;
   [[nodiscard]] bool is_stalled() const noexcept;
+  [[nodiscard]] std::size_t most_in_a_step(const scaling_inputs& in) const noexcept;
   [[nodiscard]] bool has_no_cpu_left(const scaling_inputs& in) const noexcept;
   [[nodiscard]] std::size_t wanted(const scaling_inputs& in) const noexcept;
 
