@@ -335,28 +335,32 @@ TEST_F(Reconfigure, OfKeepAliveIsCountedByWorkersThatAreIdleAlready) {
 
 TEST_F(Reconfigure, OfKeepAliveIsCountedByWorkersThatSitAside) {
   manual_clock time;
-  pool_options options = test::sized(0);
-  options.max_workers = 4;
+  std::atomic<std::size_t> answer{4};
+  pool_options options = test::sized(1);
+  options.max_workers = 5;  // one more, so that it is asked
   options.keep_alive = duration::max();
   options.time = &time;
-  options.scaling.decide = [](const scaling_inputs& in) {
-    return scaling_decision{in.workers, 1, "one is enough", in};
+  options.scaling.queue_depth_threshold = 4;
+  options.scaling.decide = [&](const scaling_inputs& in) {
+    return scaling_decision{in.workers, answer, "told", in};
   };
   worker_pool pool{options};
   EXPECT_EQ(pool.prestart(4), 4U);
-  pool.post([] {});
-  // A moment of keep_alive, so that one asks, and is told: then three sit on the bench.
-  reconfigure(pool, [](pool_options& o) { o.keep_alive = 1ms; });
-  test::await([&] {
-    time.advance(1ms);
-    return pool.stats().active_workers == 1;
-  });
-  reconfigure(pool, [](pool_options& o) { o.keep_alive = duration::max(); });
+  {
+    const test::occupation busy{pool, 4};
+    answer = 1;
+    for (int i = 0; i < 4; ++i) pool.post([] {});
+    test::await([&] {
+      time.advance(1ms);
+      return pool.stats().active_workers == 1;
+    });
+  }
   test::await([&] { return test::all_asleep(test::threads_named("test/")); });
+  EXPECT_EQ(pool.stats().workers.total, 4U) << "three of them aside";
   reconfigure(pool, [](pool_options& o) { o.keep_alive = 1min; });
   test::await([&] {
     time.advance(1min);
-    return test::threads_named("test/").size() <= 1;
+    return pool.stats().workers.total == 1;
   });
 }
 
@@ -595,6 +599,28 @@ TEST_P(ReconfigureShaped, ToRejectEndsWhatWorkersKeep) {
   pool.wait_idle();
   reconfigure(pool, to(full_policy::block));
   EXPECT_EQ(pool.submit(submit_too_many).get(), 3 * capacity() + 10);
+}
+
+// What a worker keeps it runs newest first; what is in the channel comes oldest first.
+TEST_F(Reconfigure, BackToBlockLetsWorkersKeepTasksAgain) {
+  worker_pool pool{test::sized(1)};
+  const auto order = [&] {
+    std::vector<int> ran;
+    auto parent = pool.submit([&] {
+      for (int i = 1; i <= 3; ++i) pool.post([&ran, i] { ran.push_back(i); });
+    });
+    parent.get();
+    pool.wait_idle();
+    return ran;
+  };
+  EXPECT_EQ(order(), (std::vector{3, 2, 1}));
+  for (const full_policy other : {full_policy::reject, full_policy::discard_oldest,
+                                  full_policy::discard_newest, full_policy::discard_lowest}) {
+    reconfigure(pool, to(other));
+    EXPECT_EQ(order(), (std::vector{1, 2, 3})) << to_string(other);
+    reconfigure(pool, to(full_policy::block));
+    EXPECT_EQ(order(), (std::vector{3, 2, 1})) << to_string(other);
+  }
 }
 
 TEST_P(ReconfigureShaped, InTheMiddleOfATaskThatSubmitsIsSeenByIt) {
