@@ -19,6 +19,9 @@ class full_rule {
       : word_{static_cast<std::uint64_t>(std::min(block_for, longest).count()) << policy_bits |
               static_cast<std::uint64_t>(policy)} {}
   explicit full_rule(const pool_options& of) noexcept : full_rule{of.when_full, of.block_for} {}
+  explicit full_rule(std::uint64_t word) noexcept : word_{word} {}
+
+  [[nodiscard]] std::uint64_t word() const noexcept { return word_; }
 
   [[nodiscard]] full_policy policy() const noexcept {
     return static_cast<full_policy>(word_ & ((1U << policy_bits) - 1));
@@ -28,11 +31,12 @@ class full_rule {
   }
   friend bool operator==(const full_rule&, const full_rule&) = default;
 
-  /// The policies of which another worker's tasks may have to make room: those lie in the channel.
+  /// Whether a task that waits may have to make room for another, and so must lie in the channel.
   [[nodiscard]] bool displaces() const noexcept {
     return policy() == full_policy::discard_oldest || policy() == full_policy::discard_lowest;
   }
-  /// Where a full channel is not simply waited for, it is the channel that must be full.
+  /// Whether a worker may keep what its tasks submit. Where a full channel is not simply waited for,
+  /// it is the channel that must be full.
   [[nodiscard]] bool lets_workers_keep() const noexcept {
     return policy() == full_policy::block || policy() == full_policy::block_for ||
            policy() == full_policy::caller_runs;
@@ -52,27 +56,27 @@ class full_rule {
 class settings {
  public:
   explicit settings(const pool_options& options) noexcept
-      : when_full_{full_rule{options}},
-        keep_alive_{options.keep_alive},
+      : when_full_{full_rule{options}.word()},
+        keep_alive_{options.keep_alive.count()},
         delayed_capacity_{options.delayed_capacity},
         max_compensation_{options.max_compensation},
-        aging_bound_{options.aging.bound},
+        aging_bound_{options.aging.bound.count()},
         aging_share_{options.aging.share} {}
 
   void change_to(const pool_options& options) noexcept {
-    when_full_.store(full_rule{options}, std::memory_order_relaxed);
-    keep_alive_.store(options.keep_alive, std::memory_order_relaxed);
+    when_full_.store(full_rule{options}.word(), std::memory_order_relaxed);
+    keep_alive_.store(options.keep_alive.count(), std::memory_order_relaxed);
     delayed_capacity_.store(options.delayed_capacity, std::memory_order_relaxed);
     max_compensation_.store(options.max_compensation, std::memory_order_relaxed);
-    aging_bound_.store(options.aging.bound, std::memory_order_relaxed);
+    aging_bound_.store(options.aging.bound.count(), std::memory_order_relaxed);
     aging_share_.store(options.aging.share, std::memory_order_relaxed);
   }
 
   [[nodiscard]] full_rule when_full() const noexcept {
-    return when_full_.load(std::memory_order_relaxed);
+    return full_rule{when_full_.load(std::memory_order_relaxed)};
   }
   [[nodiscard]] duration keep_alive() const noexcept {
-    return keep_alive_.load(std::memory_order_relaxed);
+    return duration{keep_alive_.load(std::memory_order_relaxed)};
   }
   [[nodiscard]] std::size_t delayed_capacity() const noexcept {
     return delayed_capacity_.load(std::memory_order_relaxed);
@@ -81,16 +85,16 @@ class settings {
     return max_compensation_.load(std::memory_order_relaxed);
   }
   [[nodiscard]] millpool::aging aging() const noexcept {
-    return {aging_bound_.load(std::memory_order_relaxed),
+    return {duration{aging_bound_.load(std::memory_order_relaxed)},
             aging_share_.load(std::memory_order_relaxed)};
   }
 
  private:
-  atomic<full_rule> when_full_;
-  atomic<duration> keep_alive_;
+  atomic<std::uint64_t> when_full_;
+  atomic<duration::rep> keep_alive_;
   atomic<std::size_t> delayed_capacity_;
   atomic<std::size_t> max_compensation_;
-  atomic<duration> aging_bound_;
+  atomic<duration::rep> aging_bound_;
   atomic<std::uint32_t> aging_share_;
 };
 

@@ -37,7 +37,7 @@ watchdog::watchdog(pool_core& core, timers& time)
     : core_{core},
       timers_{time},
       watches_{core.options().stuck_after.has_value()},
-      period_{core.options().stuck_after.value_or(duration::zero()) / looks} {
+      period_{(core.options().stuck_after.value_or(duration::zero()) / looks).count()} {
   if (!watches_) return;
   alarm_.ring = [this] { return look(); };
   timers_.add(alarm_);
@@ -61,7 +61,7 @@ void watchdog::set_alarm() noexcept {
 
 // Who looks now may have set its alarm by the old age.
 void watchdog::set_stuck_after(duration age) noexcept {
-  period_.store(age / looks, std::memory_order_relaxed);
+  period_.store((age / looks).count(), std::memory_order_relaxed);
   is_watching_.store(true);
   set_alarm();
 }

@@ -44,7 +44,9 @@ class watchdog {
 
  private:
   void set_alarm() noexcept;
-  [[nodiscard]] duration period() const noexcept { return period_.load(std::memory_order_relaxed); }
+  [[nodiscard]] duration period() const noexcept {
+    return duration{period_.load(std::memory_order_relaxed)};
+  }
   time_point look() noexcept;
   void look_at_all(time_point now) noexcept;
   void report_stuck_ones();
@@ -54,7 +56,7 @@ class watchdog {
   pool_core& core_;
   timers& timers_;
   const bool watches_;
-  atomic<duration> period_;  // relaxed: a number by itself
+  atomic<duration::rep> period_;  // relaxed: a number by itself
   alarm alarm_;
   time_point last_look_{};  // the timers' thread's alone
   atomic<bool> is_watching_{false};

@@ -50,8 +50,10 @@ void check_scaling(const std::string& who, const scaling_rule& rule, std::size_t
 
 std::string name_of(const pool_options& options) { return "worker_pool '" + options.name + "'"; }
 
-// \return the same, with the numbers of workers set.
-pool_options checked(pool_options options, const std::string& who) {
+// \param   doing  what is told between the pool's name and the complaint.
+// \return  the same, with the numbers of workers set.
+pool_options checked(pool_options options, const std::string& doing) {
+  const std::string who = name_of(options) + doing;
   const std::size_t cpus = available_cpus().cpus();
   const std::size_t maximum =
       options.max_workers.value_or(std::max(cpus, options.min_workers.value_or(0)));
@@ -117,7 +119,7 @@ std::string_view to_string(full_policy policy) noexcept {
 }
 
 worker_pool::worker_pool(pool_options options)
-    : core_{std::make_shared<pool_core>(checked(options, name_of(options)))} {
+    : core_{std::make_shared<pool_core>(checked(std::move(options), ""))} {
   core_->start();
 }
 
@@ -220,8 +222,9 @@ void worker_pool::set_queue_capacity(std::size_t capacity) {
 }
 
 std::vector<option_change> worker_pool::reconfigure(const pool_options& options) {
-  const std::string who = name_of(core_->options()) + ": reconfigure";
-  return core_->reconfigure(checked(core_->with_what_stays(options, who), who));
+  const std::string doing = ": reconfigure";
+  pool_options wanted = core_->with_what_stays(options, name_of(core_->options()) + doing);
+  return core_->reconfigure(checked(std::move(wanted), doing));
 }
 
 pool_options worker_pool::options() const { return core_->options_in_force(); }

@@ -94,11 +94,14 @@ TEST_P(P15_Fork, LetsTheChildCallWhatItLikesWithoutEffect) {
               pool.resume();
               pool.resize(1, 50);
               pool.set_queue_capacity(7);
+              pool_options wanted = pool.options();
+              ++wanted.max_compensation;
+              const bool the_same = pool.reconfigure(wanted).empty();
               const bool nothing = pool.purge().empty() && !pool.wait_idle() && !pool.drain() &&
                                    !pool.cancel() && pool.abandon() == 0;
               pool.close();
               (void)pool.shutdown();
-              return nothing && test::thread_count() == 1 ? 0 : 1;
+              return the_same && nothing && test::thread_count() == 1 ? 0 : 1;
             }),
             0);
 }

@@ -1,4 +1,6 @@
 // Options that change while the pool runs: each takes effect, all or none do, and nothing is lost.
+#include "tests/support/reconfigure.hpp"
+
 #include "millpool/base/manual_clock.hpp"
 #include "millpool/sync/thread_host.hpp"
 #include "tests/support/gate.hpp"
@@ -17,7 +19,6 @@
 #include <string>
 #include <system_error>
 #include <thread>
-#include <unistd.h>
 #include <utility>
 #include <vector>
 
@@ -25,28 +26,14 @@ namespace millpool {
 namespace {
 
 using namespace std::chrono_literals;
-using change = std::function<void(pool_options&)>;
+using test::blocked_submitter;
+using test::change;
+using test::fill;
+using test::reconfigure;
 
 using Reconfigure = test::PoolTest;
 using ReconfigureShaped = test::ShapedPoolTest;
 MILLPOOL_IN_ALL_SHAPES(ReconfigureShaped);
-
-std::vector<option_change> reconfigure(worker_pool& pool, const change& how) {
-  pool_options wanted = pool.options();
-  how(wanted);
-  return pool.reconfigure(wanted);
-}
-
-auto to(full_policy policy) {
-  return [policy](pool_options& o) { o.when_full = policy; };
-}
-
-// Fills the channel. \return the futures, oldest first.
-std::vector<future<void>> fill(worker_pool& pool, const task_options& wish = {}) {
-  std::vector<future<void>> waiting;
-  while (auto taken = pool.try_submit(wish, [] {})) waiting.push_back(std::move(*taken));
-  return waiting;
-}
 
 std::string complaint_of(const std::function<void()>& call) {
   try {
@@ -56,32 +43,6 @@ std::string complaint_of(const std::function<void()>& call) {
   }
   return "none";
 }
-
-/// A thread that posts f, and is known to wait for that.
-class blocked_submitter {
- public:
-  template <class F>
-  blocked_submitter(worker_pool& pool, F f)
-      : thread_{[this, &pool, f] {
-          id_ = ::gettid();
-          answer_ = pool.post(f);
-          back_ = true;
-        }} {
-    // No claim depends on it: a submitter that comes late decides by the new options at once.
-    test::await([&] { return back_ || (id_ != 0 && test::all_asleep({std::to_string(id_)})); });
-  }
-  [[nodiscard]] bool is_back() const { return back_; }
-  [[nodiscard]] std::expected<void, submit_errc> answer() {
-    thread_.join();
-    return answer_;
-  }
-
- private:
-  std::atomic<pid_t> id_{0};
-  std::atomic<bool> back_{false};
-  std::expected<void, submit_errc> answer_;
-  std::jthread thread_;
-};
 
 // ---- what it tells
 // ------------------------------------------------------------------------------------
@@ -335,28 +296,32 @@ TEST_F(Reconfigure, OfKeepAliveIsCountedByWorkersThatAreIdleAlready) {
 
 TEST_F(Reconfigure, OfKeepAliveIsCountedByWorkersThatSitAside) {
   manual_clock time;
-  pool_options options = test::sized(0);
-  options.max_workers = 4;
+  std::atomic<std::size_t> answer{4};
+  pool_options options = test::sized(1);
+  options.max_workers = 5;  // one more, so that it is asked
   options.keep_alive = duration::max();
   options.time = &time;
-  options.scaling.decide = [](const scaling_inputs& in) {
-    return scaling_decision{in.workers, 1, "one is enough", in};
+  options.scaling.queue_depth_threshold = 4;
+  options.scaling.decide = [&](const scaling_inputs& in) {
+    return scaling_decision{in.workers, answer, "told", in};
   };
   worker_pool pool{options};
   EXPECT_EQ(pool.prestart(4), 4U);
-  pool.post([] {});
-  // A moment of keep_alive, so that one asks, and is told: then three sit on the bench.
-  reconfigure(pool, [](pool_options& o) { o.keep_alive = 1ms; });
-  test::await([&] {
-    time.advance(1ms);
-    return pool.stats().active_workers == 1;
-  });
-  reconfigure(pool, [](pool_options& o) { o.keep_alive = duration::max(); });
+  {
+    const test::occupation busy{pool, 4};
+    answer = 1;
+    for (int i = 0; i < 4; ++i) pool.post([] {});
+    test::await([&] {
+      time.advance(1ms);
+      return pool.stats().active_workers == 1;
+    });
+  }
   test::await([&] { return test::all_asleep(test::threads_named("test/")); });
+  EXPECT_EQ(pool.stats().workers.total, 4U) << "three of them aside";
   reconfigure(pool, [](pool_options& o) { o.keep_alive = 1min; });
   test::await([&] {
     time.advance(1min);
-    return test::threads_named("test/").size() <= 1;
+    return pool.stats().workers.total == 1;
   });
 }
 
@@ -457,168 +422,6 @@ TEST_F(Reconfigure, OfAgingServesTheLowerLaneSooner) {
   EXPECT_NE(run().back(), 7U);
   reconfigure(pool, [](pool_options& o) { o.aging.share = 100; });
   EXPECT_EQ(run(), (std::vector{1U, 1U, 1U, 1U, 7U}));
-}
-
-// ---- a full channel
-// ------------------------------------------------------------------------------------
-
-TEST_P(ReconfigureShaped, ToRejectSendsWaitingSubmittersBack) {
-  worker_pool pool{options()};
-  const test::occupation busy{pool, workers()};
-  auto waiting = fill(pool);
-  blocked_submitter one{pool, [] {}};
-  blocked_submitter another{pool, [] {}};
-  EXPECT_FALSE(one.is_back());
-  reconfigure(pool, to(full_policy::reject));
-  EXPECT_EQ(one.answer().error(), submit_errc::full);
-  EXPECT_EQ(another.answer().error(), submit_errc::full);
-  EXPECT_EQ(pool.post([] {}).error(), submit_errc::full);
-  EXPECT_EQ(pool.stats().refused[static_cast<std::size_t>(submit_errc::full)], 4U)
-      << "with the one that ended fill()";
-}
-
-TEST_P(ReconfigureShaped, WithMoreRoomLetsWaitingSubmittersInBeforeTheyAskTheNewRule) {
-  worker_pool pool{options()};
-  const test::occupation busy{pool, workers()};
-  auto waiting = fill(pool);
-  blocked_submitter submitter{pool, [] {}};
-  reconfigure(pool, [](pool_options& o) {
-    o.queue_capacity += 1;
-    o.when_full = full_policy::reject;
-  });
-  EXPECT_TRUE(submitter.answer());
-  EXPECT_EQ(pool.post([] {}).error(), submit_errc::full);
-}
-
-TEST_P(ReconfigureShaped, ToDiscardOldestMakesRoomForWaitingSubmitters) {
-  worker_pool pool{options()};
-  std::atomic<bool> ran{false};
-  std::vector<future<void>> waiting;
-  {
-    const test::occupation busy{pool, workers()};
-    waiting = fill(pool);
-    blocked_submitter submitter{pool, [&] { ran = true; }};
-    reconfigure(pool, to(full_policy::discard_oldest));
-    EXPECT_TRUE(submitter.answer());
-    ASSERT_TRUE(waiting.front().is_ready());
-    EXPECT_EQ(waiting.front().take().state(), task_state::discarded);
-  }
-  EXPECT_TRUE(ran);
-  for (std::size_t i = 1; i < waiting.size(); ++i) waiting[i].get();
-}
-
-TEST_P(ReconfigureShaped, ToCallerRunsLetsWaitingSubmittersRunTheirOwn) {
-  worker_pool pool{options()};
-  const test::occupation busy{pool, workers()};
-  auto waiting = fill(pool);
-  std::atomic<bool> ran{false};
-  blocked_submitter submitter{pool, [&] { ran = true; }};
-  reconfigure(pool, to(full_policy::caller_runs));
-  EXPECT_TRUE(submitter.answer());
-  EXPECT_TRUE(ran) << "while all workers are busy";
-}
-
-TEST_P(ReconfigureShaped, ToBlockForEndsTheWaitInTime) {
-  manual_clock time;
-  pool_options chosen = options();
-  chosen.time = &time;
-  worker_pool pool{chosen};
-  const test::occupation busy{pool, workers()};
-  auto waiting = fill(pool);
-  blocked_submitter submitter{pool, [] {}};
-  time.advance(24h);
-  EXPECT_FALSE(submitter.is_back());
-  reconfigure(pool, [](pool_options& o) {
-    o.when_full = full_policy::block_for;
-    o.block_for = 1h;
-  });
-  const time_point changed = time.now();
-  test::await([&] {
-    time.advance(1min);
-    std::this_thread::yield();
-    return submitter.is_back();
-  });
-  EXPECT_EQ(submitter.answer().error(), submit_errc::timeout);
-  EXPECT_GE(time.now(), changed + 1h);
-}
-
-TEST_P(ReconfigureShaped, OfBlockForIsCountedFromThenOn) {
-  manual_clock time;
-  pool_options chosen = options();
-  chosen.time = &time;
-  chosen.when_full = full_policy::block_for;
-  chosen.block_for = duration::max();
-  worker_pool pool{chosen};
-  const test::occupation busy{pool, workers()};
-  auto waiting = fill(pool);
-  blocked_submitter submitter{pool, [] {}};
-  reconfigure(pool, [](pool_options& o) { o.block_for = 0s; });
-  EXPECT_EQ(submitter.answer().error(), submit_errc::timeout);
-}
-
-TEST_P(ReconfigureShaped, ToAnotherRuleLeavesThoseAloneThatSaidHowLongTheyWait) {
-  worker_pool pool{options()};
-  std::expected<future<int>, submit_errc> late = std::unexpected{submit_errc::closed};
-  std::jthread submitter;
-  std::atomic<pid_t> id{0};
-  {
-    const test::occupation busy{pool, workers()};
-    auto waiting = fill(pool);
-    submitter = std::jthread{[&] {
-      id = ::gettid();
-      late = pool.submit_until(no_deadline, [] { return 42; });
-    }};
-    test::await([&] { return id != 0 && test::all_asleep({std::to_string(id)}); });
-    reconfigure(pool, to(full_policy::reject));
-    test::await([&] { return test::all_asleep({std::to_string(id)}); });
-  }
-  submitter.join();
-  ASSERT_TRUE(late);
-  EXPECT_EQ(late->get(), 42);
-}
-
-// Under block a worker's submissions to its full pool stay with it, or run at once.
-TEST_P(ReconfigureShaped, ToRejectEndsWhatWorkersKeep) {
-  worker_pool pool{options()};
-  const auto submit_too_many = [&] {
-    int taken = 0;
-    while (taken < 3 * capacity() + 10 && pool.post([] {})) ++taken;
-    return taken;
-  };
-  EXPECT_EQ(pool.submit(submit_too_many).get(), 3 * capacity() + 10);
-  pool.wait_idle();
-  reconfigure(pool, to(full_policy::reject));
-  {
-    const test::occupation busy{pool, workers() - 1};
-    EXPECT_LE(pool.submit(submit_too_many).get(), capacity());
-  }
-  pool.wait_idle();
-  reconfigure(pool, to(full_policy::block));
-  EXPECT_EQ(pool.submit(submit_too_many).get(), 3 * capacity() + 10);
-}
-
-TEST_P(ReconfigureShaped, InTheMiddleOfATaskThatSubmitsIsSeenByIt) {
-  worker_pool pool{options()};
-  const test::occupation busy{pool, workers() - 1};
-  auto refused = pool.submit([&] {
-    pool.post([] {});  // is kept, if the capacity is worth that
-    reconfigure(pool, to(full_policy::reject));
-    int taken = 0;
-    while (pool.post([] {})) ++taken;
-    return taken;
-  });
-  EXPECT_LE(refused.get(), capacity());
-}
-
-// The oldest of all lanes is known only if the time of each is.
-TEST_F(Reconfigure, ToDiscardOldestMeasuresEachTask) {
-  worker_pool pool{test::sized(1)};
-  for (int i = 0; i < 1000; ++i) pool.submit([] {}).get();  // they are known to be short
-  reconfigure(pool, to(full_policy::discard_oldest));
-  const std::uint64_t before = pool.stats().wait.count();
-  for (int i = 0; i < 100; ++i) pool.submit([] {}).get();
-  pool.wait_idle();
-  EXPECT_EQ(pool.stats().wait.count(), before + 100);
 }
 
 // ---- the rest
