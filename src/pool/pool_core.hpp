@@ -100,6 +100,13 @@ class pool_core : public std::enable_shared_from_this<pool_core> {
   [[nodiscard]] crew& workers() noexcept { return crew_; }
   [[nodiscard]] idle_workers& idle() noexcept { return idle_; }
   [[nodiscard]] own_tasks_of_all& kept() noexcept { return kept_; }
+  /// Who is at work for the low lanes: see pool_options::reserved_workers.
+  [[nodiscard]] lane_limit& low_work() noexcept { return low_work_; }
+  /// One is not any more, and looks for no other task just now. Not to be called under a lock.
+  void left_low_work() noexcept;
+  /// Of the workers that may work so many may at once be at work for the low lanes, but for those
+  /// reserved.
+  void limit_low_work(std::size_t workers) noexcept;
   [[nodiscard]] deadline_stops& stops() noexcept { return stops_; }
   [[nodiscard]] watchdog& watch() noexcept { return watch_; }
   [[nodiscard]] const pool_options& options() const noexcept { return options_; }
@@ -165,7 +172,10 @@ class pool_core : public std::enable_shared_from_this<pool_core> {
   /// for nor run inside yet another. Not bounded by the capacity, but by what running tasks submit.
   /// Any worker takes it. \return false if the pool is closed; `task` is then as it was.
   [[nodiscard]] bool put_off(queued_task& task, unsigned lane, time_point submitted);
-  [[nodiscard]] std::optional<waiting_task> take_put_off();
+  /// \param  entered  see task_channel::try_take().
+  /// \param  lane     set to the task's, if not null.
+  [[nodiscard]] std::optional<waiting_task> take_put_off(bool* entered = nullptr,
+                                                         std::size_t* lane = nullptr);
   /// Whether take_put_off() may find something. Who has found the channel closed may trust a no
   /// (I3).
   [[nodiscard]] bool any_put_off() const noexcept { return put_off_count_.load() > 0; }
@@ -309,6 +319,7 @@ class pool_core : public std::enable_shared_from_this<pool_core> {
   alignas(cache_line_size) atomic<std::uint32_t> takes_{0};
 
   alignas(cache_line_size) serial_keys serial_keys_;  // shared by the two channels
+  lane_limit low_work_;                               // the same
   task_channel<queued_task> channel_;
   task_channel<queued_task> put_off_;
   // Raised before the push: zero means that put_off_ is empty.
