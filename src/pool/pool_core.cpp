@@ -439,12 +439,18 @@ std::optional<waiting_task> pool_core::take_put_off_surplus() {
   return waiting_task{std::move(*task), when.came};
 }
 
-std::optional<waiting_task> pool_core::take_owned_by(const void* owner) {
+std::optional<waiting_task> pool_core::take_owned_by(const void* owner, bool& is_it_itself) {
   const auto is_it = [&](const queued_task& task) { return task.owner() == owner; };
   arrival when;
   auto task = channel_.take_newest_if(is_it, &when);
   if (!task && any_put_off()) {
     task = put_off_.take_newest_if(is_it, &when);
+    if (task) left_put_off(1);
+  }
+  is_it_itself = true;
+  if (!task) task = channel_.take_next_of_its_key(is_it, &when, is_it_itself);
+  if (!task && any_put_off()) {
+    task = put_off_.take_next_of_its_key(is_it, &when, is_it_itself);
     if (task) left_put_off(1);
   }
   if (!task) return std::nullopt;

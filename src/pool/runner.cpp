@@ -250,13 +250,13 @@ std::optional<waiting_task> runner::take_kept(const void*) noexcept { return std
 own_tasks* runner::fork(const task_kind&, millpool::completion&) noexcept { return nullptr; }
 
 bool runner::run_waiting(const void* owner) noexcept {
-  if (unsettled() < helping_max && !core_.paused()) {
+  while (unsettled() < helping_max && !core_.paused()) {
+    bool is_it = true;
     auto next = take_kept(owner);
-    if (!next) next = core_.take_owned_by(owner);
-    if (next) {
-      run(std::move(next->task), next->submitted);
-      return true;
-    }
+    if (!next) next = core_.take_owned_by(owner, is_it);
+    if (!next) break;
+    run(std::move(next->task), next->submitted);
+    if (is_it) return true;
   }
   return outer_host_ != nullptr && outer_host_->run_waiting(owner);
 }

@@ -163,6 +163,12 @@ class priority_lanes {
   template <class Predicate>
   std::optional<T> take_newest_if(Predicate wanted, arrival* told = nullptr);
 
+  /// Where `wanted(const T&)` holds for a value with a serial key that is free: takes the next value
+  /// of that key, which is then held. O(values with keys).
+  /// \param  is_it  set to whether it is that value, and not one that comes before it.
+  template <class Predicate>
+  std::optional<T> take_next_of_its_key(Predicate wanted, arrival* told, bool& is_it);
+
   /// Whether `wanted(const T&)` holds for a value, also for one that is blocked. O(size).
   template <class Predicate>
   [[nodiscard]] bool any(Predicate wanted) const;
@@ -457,9 +463,8 @@ std::size_t priority_lanes<T>::take_more(std::size_t at_lane, std::size_t count,
   count = takes_before_aged(std::min(count, from.size()), time);
   if (count == 0) return 0;
   count_takes(count);
-  from.take_first(count, [&](T&& value, time_point came) {
-    keep(std::move(value), arrival{came, at_lane});
-  });
+  from.take_first(
+      count, [&](T&& value, time_point came) { keep(std::move(value), arrival{came, at_lane}); });
   took_from_ring(at_lane, count);
   return count;
 }
@@ -576,6 +581,35 @@ std::optional<T> priority_lanes<T>::take_newest_if(Predicate wanted, arrival* to
   T value = lanes_[newest->lane].ring.take_at(newest->place);
   took_from_ring(newest->lane);
   return value;
+}
+
+// While a key is free, the next of its values is in a list: I5. The highest lane's oldest is it.
+template <class T>
+template <class Predicate>
+std::optional<T> priority_lanes<T>::take_next_of_its_key(Predicate wanted, arrival* told,
+                                                         bool& is_it) {
+  const auto first_listed = [this](auto fits) {
+    for (const lane_values& in : lanes_) {
+      std::uint32_t index = in.head;
+      while (index != nil && !(at(index).where.serial_key && fits(at(index)))) {
+        index = at(index).after;
+      }
+      if (index != nil) return index;
+    }
+    return nil;
+  };
+  const auto is_wanted = [&](const slot& each) { return wanted(std::as_const(*each.value)); };
+  std::uint32_t found = first_listed(is_wanted);
+  for (auto each = blocked_.begin(); found == nil && each != blocked_.end(); ++each) {
+    if (is_wanted(at(std::get<3>(*each)))) found = std::get<3>(*each);
+  }
+  if (found == nil) return std::nullopt;
+  const auto key = at(found).where.serial_key;
+  const std::uint32_t next =
+      first_listed([&](const slot& each) { return each.where.serial_key == key; });
+  if (next == nil || !keys_->try_acquire(*key)) return std::nullopt;
+  is_it = next == found;
+  return take(next, told);
 }
 
 template <class T>

@@ -143,6 +143,10 @@ class task_channel {
   template <class Predicate>
   [[nodiscard]] std::optional<T> take_newest_if(Predicate wanted, arrival* told = nullptr);
 
+  /// Never waits. See priority_lanes.
+  template <class Predicate>
+  [[nodiscard]] std::optional<T> take_next_of_its_key(Predicate wanted, arrival* told, bool& is_it);
+
   /// Never waits. Whether `wanted(const T&)` holds for something that waits; also in a pause, and
   /// where its serial key is held. Called under the lock. O(size).
   template <class Predicate>
@@ -570,6 +574,18 @@ std::optional<T> task_channel<T>::take_newest_if(Predicate wanted, arrival* told
   collect(0);
   if (nothing_to_take()) return std::nullopt;
   std::optional<T> value = lanes_.take_newest_if(wanted, told);
+  if (value) made_room();
+  return value;
+}
+
+template <class T>
+template <class Predicate>
+std::optional<T> task_channel<T>::take_next_of_its_key(Predicate wanted, arrival* told,
+                                                       bool& is_it) {
+  const lock_guard lock{mutex_};
+  collect(0);
+  if (nothing_to_take()) return std::nullopt;
+  std::optional<T> value = lanes_.take_next_of_its_key(wanted, told, is_it);
   if (value) made_room();
   return value;
 }
