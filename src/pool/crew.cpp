@@ -392,6 +392,7 @@ void crew::set_bounds(std::size_t minimum, std::size_t maximum) noexcept {
 
 void crew::update_limit() noexcept {
   limit_ = active() + compensation();
+  core_.limit_low_work(active());
   show();
 }
 

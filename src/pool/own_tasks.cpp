@@ -53,6 +53,12 @@ own_tasks* own_tasks_of_all::of(std::size_t index) {
   return at.load(std::memory_order_relaxed);
 }
 
+bool own_tasks_of_all::any_visible() {
+  return any_of(0, [this](const own_tasks& each) {
+    return !each.empty() && !(each.is_low() && core_.low_work().is_full());
+  });
+}
+
 std::uint64_t own_tasks_of_all::accepted() {
   std::uint64_t sum = 0;
   any_of(0, [&](const own_tasks& each) {

@@ -40,9 +40,8 @@ class own_tasks_of_all {
   }
 
   /// Whether any has a task: see work_deque::size().
-  [[nodiscard]] bool any_visible() {
-    return any_of(0, [](const own_tasks& each) { return !each.empty(); });
-  }
+  /// Tasks that the limit holds back do not count.
+  [[nodiscard]] bool any_visible();
 
   /// How many tasks were ever accepted there.
   [[nodiscard]] std::uint64_t accepted();

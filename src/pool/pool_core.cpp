@@ -49,6 +49,12 @@ std::uint32_t at_first(const pool_options& options) noexcept {
   return bits | bits_of(full_rule{options}, options);
 }
 
+lane_limit limit_of(const pool_options& options) noexcept {
+  if (options.reserved_workers == 0) return {};
+  return {options.reserved_priority + std::size_t{1},
+          *options.max_workers - options.reserved_workers};
+}
+
 std::string_view name_of(const class_record* of_class) noexcept {
   return of_class != nullptr ? std::string_view{of_class->options.name} : std::string_view{};
 }
@@ -65,9 +71,10 @@ pool_core::pool_core(pool_options options)
       settings_{options_},
       fork_generation_{current_fork_generation()},
       conditions_{at_first(options_)},
-      channel_{options_.queue_capacity, options_.aging, *options_.time, &serial_keys_},
+      low_work_{limit_of(options_)},
+      channel_{options_.queue_capacity, options_.aging, *options_.time, &serial_keys_, &low_work_},
       put_off_{std::numeric_limits<std::size_t>::max(), options_.aging, *options_.time,
-               &serial_keys_},
+               &serial_keys_, &low_work_},
       kept_{*this},
       crew_{*this},
       later_{*this},
@@ -104,7 +111,7 @@ namespace {
 placement place_of(const queued_task& task, unsigned lane, time_point submitted) noexcept {
   const task_extras* const asked = task.extras();
   if (asked == nullptr) return {lane, submitted};
-  return {lane, asked->serial_key, asked->fair_key, submitted};
+  return {lane, asked->serial_key, asked->fair_key, submitted, asked->fair_weight};
 }
 
 }  // namespace
@@ -404,6 +411,8 @@ bool pool_core::wake_an_idle_one(std::size_t waiting) noexcept {
   // A submitter that reads "paused" skips the wake. resume() clears it and then wakes everybody,
   // and who wakes passes a heavy_barrier() before it sleeps again: so it sees what we have put.
   if (paused()) return true;
+  // Who leaves that work, or makes room for more, looks after it.
+  if (low_work_.is_on() && low_work_.is_surely_full() && !task_visible()) return true;
   constexpr std::size_t a_pile = 256;
   if (waiting < std::min(a_pile, capacity() / 2) && tasks_are_short()) {
     // Another worker for short tasks costs more than it brings, as long as one is at them and
@@ -459,10 +468,28 @@ void pool_core::left_put_off(std::size_t count) noexcept {
   if (put_off_count_.fetch_sub(count) == count && channel_.is_closed()) idle_.wake_all();
 }
 
-std::optional<waiting_task> pool_core::take_put_off() {
+void pool_core::left_low_work() noexcept {
+  light_barrier();  // between the leave and the look, as in idle_workers
+  // Others may have gone to sleep while it held the last of the channel back from them.
+  if (is(pool_conditions::closes) && !any_put_off() && channel_.is_at_its_end()) {
+    idle_.wake_all();
+  } else if (task_visible()) {
+    wake_for_work();
+  }
+}
+
+void pool_core::limit_low_work(std::size_t workers) noexcept {
+  if (!low_work_.is_on()) return;
+  const std::size_t reserved = options_.reserved_workers;
+  low_work_.set_most(workers > reserved ? workers - reserved : 1);
+}
+
+std::optional<waiting_task> pool_core::take_put_off(bool* entered, std::size_t* lane) {
   if (!any_put_off()) return std::nullopt;
-  auto taken = put_off_.try_take();
+  std::size_t none = 0;
+  auto taken = put_off_.try_take(0, none, [](queued_task&&, const arrival&) noexcept {}, entered);
   if (!taken) return std::nullopt;
+  if (lane != nullptr) *lane = taken->when.lane;
   left_put_off(1);
   return waiting_task{std::move(taken->value), taken->when.came};
 }
@@ -478,12 +505,18 @@ std::optional<waiting_task> pool_core::take_put_off_surplus() {
   return waiting_task{std::move(*task), when.came};
 }
 
-std::optional<waiting_task> pool_core::take_owned_by(const void* owner) {
+std::optional<waiting_task> pool_core::take_owned_by(const void* owner, bool& is_it_itself) {
   const auto is_it = [&](const queued_task& task) { return task.owner() == owner; };
   arrival when;
   auto task = channel_.take_newest_if(is_it, &when);
   if (!task && any_put_off()) {
     task = put_off_.take_newest_if(is_it, &when);
+    if (task) left_put_off(1);
+  }
+  is_it_itself = true;
+  if (!task) task = channel_.take_next_of_its_key(is_it, &when, is_it_itself);
+  if (!task && any_put_off()) {
+    task = put_off_.take_next_of_its_key(is_it, &when, is_it_itself);
     if (task) left_put_off(1);
   }
   if (!task) return std::nullopt;

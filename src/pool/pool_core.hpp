@@ -108,6 +108,13 @@ class pool_core : public std::enable_shared_from_this<pool_core> {
   [[nodiscard]] crew& workers() noexcept { return crew_; }
   [[nodiscard]] idle_workers& idle() noexcept { return idle_; }
   [[nodiscard]] own_tasks_of_all& kept() noexcept { return kept_; }
+  /// Who is at work for the low lanes: see pool_options::reserved_workers.
+  [[nodiscard]] lane_limit& low_work() noexcept { return low_work_; }
+  /// One is not any more, and looks for no other task just now. Not to be called under a lock.
+  void left_low_work() noexcept;
+  /// Of the workers that may work so many may at once be at work for the low lanes, but for those
+  /// reserved.
+  void limit_low_work(std::size_t workers) noexcept;
   [[nodiscard]] deadline_stops& stops() noexcept { return stops_; }
   [[nodiscard]] breaker_gate& breakers() noexcept { return breakers_; }
   [[nodiscard]] watchdog& watch() noexcept { return watch_; }
@@ -180,7 +187,10 @@ class pool_core : public std::enable_shared_from_this<pool_core> {
   /// for nor run inside yet another. Not bounded by the capacity, but by what running tasks submit.
   /// Any worker takes it. \return false if the pool is closed; `task` is then as it was.
   [[nodiscard]] bool put_off(queued_task& task, unsigned lane, time_point submitted);
-  [[nodiscard]] std::optional<waiting_task> take_put_off();
+  /// \param  entered  see task_channel::try_take().
+  /// \param  lane     set to the task's, if not null.
+  [[nodiscard]] std::optional<waiting_task> take_put_off(bool* entered = nullptr,
+                                                         std::size_t* lane = nullptr);
   /// Whether take_put_off() may find something. Who has found the channel closed may trust a no
   /// (I3).
   [[nodiscard]] bool any_put_off() const noexcept { return put_off_count_.load() > 0; }
@@ -194,7 +204,10 @@ class pool_core : public std::enable_shared_from_this<pool_core> {
   void release_serial(std::uint64_t key);
 
   /// Takes a task that reports to `owner`, the newest, out of the channel or of what was put off.
-  [[nodiscard]] std::optional<waiting_task> take_owned_by(const void* owner);
+  /// One that has a serial key comes after those without; and so does each that is before it by that
+  /// key, if that is free.
+  /// \param  is_it  set to false where it is one of the latter: then there may be more.
+  [[nodiscard]] std::optional<waiting_task> take_owned_by(const void* owner, bool& is_it);
   /// A task that waits, as who looks for deadlocks sees it.
   struct waiting_info {
     std::optional<std::uint64_t> serial_key;
@@ -359,6 +372,7 @@ class pool_core : public std::enable_shared_from_this<pool_core> {
   alignas(cache_line_size) atomic<std::uint32_t> takes_{0};
 
   alignas(cache_line_size) serial_keys serial_keys_;  // shared by the two channels
+  lane_limit low_work_;                               // the same
   task_channel<queued_task> channel_;
   task_channel<queued_task> put_off_;
   // Raised before the push: zero means that put_off_ is empty.

@@ -50,11 +50,25 @@ void runner::resign() noexcept {
 void runner::run_while_blocked(queued_task&& task, time_point submitted) noexcept {
   const std::size_t blocks = std::exchange(block_depth_, 0);
   blocks_.store(false, std::memory_order_relaxed);
-  if (has_a_place()) core_.workers().worker_unblocks(*this);
+  takes_its_place();
   run(std::move(task), submitted);
   blocks_.store(true, std::memory_order_relaxed);
   block_depth_ = blocks;  // before hooks are called
-  if (has_a_place()) core_.workers().worker_blocks(*this);
+  gives_its_place();
+}
+
+void runner::gives_its_place() noexcept {
+  if (!has_a_place()) return;
+  core_.workers().worker_blocks(*this);
+  if (!at_low_work_) return;
+  core_.low_work().leave();
+  core_.left_low_work();
+}
+
+void runner::takes_its_place() noexcept {
+  if (!has_a_place()) return;
+  core_.workers().worker_unblocks(*this);
+  if (at_low_work_) core_.low_work().enter();
 }
 
 // A plain task, at a time when not all start.
@@ -261,13 +275,13 @@ std::optional<waiting_task> runner::take_kept(const void*) noexcept { return std
 own_tasks* runner::fork(const task_kind&, millpool::completion&) noexcept { return nullptr; }
 
 bool runner::run_waiting(const void* owner) noexcept {
-  if (unsettled() < helping_max && !core_.paused()) {
+  while (unsettled() < helping_max && !core_.paused()) {
+    bool is_it = true;
     auto next = take_kept(owner);
-    if (!next) next = core_.take_owned_by(owner);
-    if (next) {
-      run(std::move(next->task), next->submitted);
-      return true;
-    }
+    if (!next) next = core_.take_owned_by(owner, is_it);
+    if (!next) break;
+    run(std::move(next->task), next->submitted);
+    if (is_it) return true;
   }
   return outer_host_ != nullptr && outer_host_->run_waiting(owner);
 }
@@ -275,7 +289,7 @@ bool runner::run_waiting(const void* owner) noexcept {
 void runner::block() noexcept {
   if (block_depth_++ == 0) {
     blocks_.store(true, std::memory_order_relaxed);  // relaxed: for people to read
-    if (has_a_place()) core_.workers().worker_blocks(*this);
+    gives_its_place();
   }
   if (outer_host_ != nullptr) outer_host_->block();
 }
@@ -298,7 +312,7 @@ void runner::unblock() noexcept {
   }
   if (outer_host_ != nullptr) outer_host_->unblock();
   if (--block_depth_ > 0) return;
-  if (has_a_place()) core_.workers().worker_unblocks(*this);
+  takes_its_place();
   blocks_.store(false, std::memory_order_relaxed);  // relaxed: for people to read
 }
 

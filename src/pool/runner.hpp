@@ -262,6 +262,10 @@ class runner : public thread_host {
   pool_core& core_;
   const pool_conditions& conditions_;
 
+  // It has entered pool_core::low_work(), and not left it; but as long as it blocks it is counted
+  // there as gone. Own thread only.
+  bool at_low_work_ = false;
+
  private:
   using frame = detail::task_frame;
   [[nodiscard]] static task_extras* extras_of(const frame& of) noexcept {
@@ -285,6 +289,8 @@ class runner : public thread_host {
   // and top does not: it is read once.
   [[nodiscard]] frame* still_in() const noexcept;
   [[nodiscard]] bool has_a_place() const noexcept;
+  void gives_its_place() noexcept;
+  void takes_its_place() noexcept;
   void run_while_blocked(queued_task&& task, time_point submitted) noexcept;
   [[nodiscard]] static bool is_plain(const task_words& task, time_point submitted) noexcept;
   void run_plain(const task_words& task) noexcept;

@@ -40,7 +40,9 @@ worker::worker(pool_core& core, std::size_t index)
     : runner{core, role::worker},
       index_{index},
       name_{core.options().name + '/' + std::to_string(index)},
-      kept_{core.kept().of(index)} {}
+      kept_{core.kept().of(index)} {
+  if (core.low_work().is_on() && kept_ != nullptr) kept_->set_lane(0);  // which is never low
+}
 
 worker_info worker::info() const noexcept { return {core_.options().name, name_, index_}; }
 
@@ -55,6 +57,8 @@ void worker::main(std::shared_ptr<pool_core> core) noexcept {
   while (std::optional<waiting_task> next_one = next()) {
     ++ran_since_woken_;
     run(std::move(next_one->task), next_one->submitted);
+    if (at_low_work_ && keeps_something()) [[unlikely]]
+      go_on_from_low_work();
     run_kept();
   }
   set_takes(false);
@@ -102,6 +106,8 @@ std::optional<waiting_task> worker::next() {
     // Before it takes: what a submitter left to this search is then seen, at the latest by the
     // count of what is left.
     stop_searching();
+    if (at_low_work_ && !keeps_something()) [[unlikely]]
+      end_low_work();
     light_barrier();  // see pool_core::wait_idle(): what it last did is settled before the look
     if (!keeps_something()) core_.settled_something();
     if (!keeps_something() && is_one_too_many()) return std::nullopt;
@@ -133,10 +139,10 @@ std::optional<waiting_task> worker::take(bool& ended) {
   // In turn, so that neither what was put off nor what is in the channel starves the other.
   put_off_first_ = !put_off_first_;
   if (put_off_first_) {
-    if (auto task = core_.take_put_off()) return found(std::move(*task), true);
+    if (auto task = take_put_off()) return found(std::move(*task), true);
   }
   if (auto task = take_from_channel(ended)) return task;
-  if (auto task = core_.take_put_off()) return found(std::move(*task), true);
+  if (auto task = take_put_off()) return found(std::move(*task), true);
   if (auto task = take_next_kept(false)) return task;
   if (auto task = steal()) return found(std::move(*task), true);
   // pool_core I3. What was put off and is held back by a pause is not the end yet.
@@ -202,9 +208,7 @@ std::optional<waiting_task> worker::take_from_channel(bool& ended) {
   const std::size_t more = keeps_nothing ? batch_max() : 0;
   std::size_t none = 0;
   last_batch_ = 1;
-  auto taken = more > 0 ? take_batch(more)
-                        : core_.channel().try_take(0, keeps_nothing ? held_ : none,
-                                                   [](queued_task&&, const arrival&) noexcept {});
+  auto taken = more > 0 ? take_batch(more) : take_one(keeps_nothing ? held_ : none);
   if (!taken) {
     last_batch_ = 0;
     ended = taken.error() == queue_status::closed;
@@ -218,16 +222,37 @@ std::optional<waiting_task> worker::take_from_channel(bool& ended) {
   return found({std::move(taken->value), taken->when.came}, taken->left > 0 || last_batch_ > 1);
 }
 
+std::expected<task_channel<queued_task>::taken, queue_status> worker::take_one(
+    std::size_t& held) noexcept {
+  bool entered = at_low_work_;
+  auto taken =
+      core_.channel().try_take(0, held, [](queued_task&&, const arrival&) noexcept {}, &entered);
+  if (entered && !at_low_work_) begin_low_work(taken ? taken->when.lane : 0);
+  return taken;
+}
+
+std::optional<waiting_task> worker::take_put_off() noexcept {
+  bool entered = at_low_work_;
+  std::size_t lane = 0;
+  auto task = core_.take_put_off(&entered, &lane);
+  if (entered && !at_low_work_) begin_low_work(lane);
+  return task;
+}
+
 // Apart, for the size of its frame: where tasks are long no stack is to need a page for it.
 [[gnu::noinline]] std::expected<task_channel<queued_task>::taken, queue_status> worker::take_batch(
     std::size_t more) noexcept {
   std::array<kept_entry, largest_batch> batch;  // not initialised, on purpose
   std::size_t count = 0;
-  auto taken =
-      core_.channel().try_take(more, held_, [&](queued_task&& task, const arrival& when) noexcept {
+  bool entered = at_low_work_;
+  auto taken = core_.channel().try_take(
+      more, held_,
+      [&](queued_task&& task, const arrival& when) noexcept {
         batch[count++] = {task.release(), when.came.time_since_epoch().count()};
-      });
+      },
+      &entered);
   last_batch_ = 1 + count;
+  if (entered && !at_low_work_) begin_low_work(taken ? taken->when.lane : 0);
   if (count > 0) {
     kept_->set_lane(static_cast<unsigned>(taken->when.lane));
     kept_->set_submitted_inside(false);
@@ -285,13 +310,66 @@ void worker::pace() noexcept {
   }
 }
 
+// It has entered the limit for a task of that lane; or for a higher one's, in vain.
+void worker::begin_low_work(std::size_t lane) noexcept {
+  if (!core_.low_work().limits(lane)) {
+    core_.low_work().leave();
+    return core_.left_low_work();
+  }
+  at_low_work_ = true;
+  if (kept_ == nullptr) return;
+  if (kept_->empty()) {
+    kept_->set_lane(static_cast<unsigned>(lane));
+    kept_->set_low(true);
+  } else {
+    // What is here is not low. So nothing is to join it until this task is over.
+    detail::kept_by_this_thread = nullptr;
+  }
+}
+
+// It keeps nothing that is low, and looks for another task.
+void worker::end_low_work() noexcept {
+  at_low_work_ = false;
+  if (kept_ != nullptr) {
+    if (kept_->is_low()) kept_->set_lane(0);  // so that the short way takes nothing low
+    kept_->set_low(false);
+    if (!core_.forked()) kept_->hand_to(*this);
+  }
+  core_.low_work().leave();
+  // The others may wait for the end of the pool. Else this one looks itself, and wakes the next.
+  if (conditions_.any_of(pool_conditions::closes)) core_.left_low_work();
+}
+
+// After a task: what it keeps is next.
+void worker::go_on_from_low_work() noexcept {
+  if (kept_->is_low()) return;
+  end_low_work();
+  core_.left_low_work();
+}
+
 std::optional<waiting_task> worker::steal() noexcept {
   std::optional<waiting_task> task;
   core_.kept().any_of(index_, [&](own_tasks& victim) {
-    return &victim != kept_ && (task = victim.steal()).has_value();
+    return &victim != kept_ && (task = victim.steal(false)).has_value();
   });
+  if (!task && core_.low_work().is_on()) task = steal_low();
   // As in take_next_kept(). It keeps nothing, or it would have taken that.
   if (task && core_.paused() && keep_back(*task)) return std::nullopt;
+  return task;
+}
+
+std::optional<waiting_task> worker::steal_low() noexcept {
+  const auto may_have_some = [this](const own_tasks& victim) {
+    return &victim != kept_ && victim.is_low() && !victim.empty();
+  };
+  if (!core_.kept().any_of(index_, may_have_some)) return std::nullopt;
+  const bool enters = !at_low_work_;
+  if (enters && !core_.low_work().try_enter()) return std::nullopt;
+  std::optional<waiting_task> task;
+  core_.kept().any_of(index_, [&](own_tasks& victim) {
+    return may_have_some(victim) && (task = victim.steal(true)).has_value();
+  });
+  if (enters) begin_low_work(task ? lane_count - 1 : 0);
   return task;
 }
 
@@ -315,6 +393,7 @@ bool worker::keep(queued_task& task, unsigned lane, const admission& how) noexce
   if (conditions_.any_of(pool_conditions::keeps_none)) return false;
   const task_extras* const asked = task.extras();
   if (asked != nullptr && (asked->serial_key || asked->fair_key)) return false;
+  if (core_.low_work().limits(lane) != kept_->is_low()) return false;
   const std::size_t size = kept_->size();
   if (size > 0 && kept_->lane() != lane) return false;
   // Beside other priorities it is the channel that knows whose turn it is, and who has aged.
@@ -384,6 +463,7 @@ void worker::give_places_back() noexcept {
 
 own_tasks* worker::fork(const task_kind& kind, completion& half) noexcept {
   if (kept_ == nullptr || conditions_.any_of(pool_conditions::keeps_none)) return nullptr;
+  if (at_low_work_ && !kept_->is_low()) return nullptr;
   if (!has_place()) return nullptr;
   queued_task task{{&kind, std::bit_cast<std::uint64_t>(&half), 0}};
   static_cast<void>(kept_->push(task, time_point{}));

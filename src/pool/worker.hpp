@@ -62,11 +62,18 @@ class worker final : public runner {
   [[nodiscard]] std::optional<waiting_task> take(bool& ended);
   [[nodiscard]] std::optional<waiting_task> take_next_kept(bool oldest) noexcept;
   [[nodiscard]] std::optional<waiting_task> take_from_channel(bool& ended);
+  [[nodiscard]] std::expected<task_channel<queued_task>::taken, queue_status> take_one(
+      std::size_t& held) noexcept;
   [[nodiscard]] std::expected<task_channel<queued_task>::taken, queue_status> take_batch(
       std::size_t more) noexcept;
+  [[nodiscard]] std::optional<waiting_task> take_put_off() noexcept;
   [[nodiscard]] std::optional<waiting_task> take_kept_below(std::optional<waiting_task> newest,
                                                             const void* owner) noexcept;
   [[nodiscard]] std::optional<waiting_task> steal() noexcept;
+  [[nodiscard]] std::optional<waiting_task> steal_low() noexcept;
+  void begin_low_work(std::size_t lane) noexcept;
+  void end_low_work() noexcept;
+  void go_on_from_low_work() noexcept;
   [[nodiscard]] bool has_place() noexcept;
   [[nodiscard]] bool reserve_places() noexcept;
   void give_places_back() noexcept;

@@ -28,6 +28,19 @@ void check_capacity(const std::string& who, std::size_t capacity, full_policy po
                               " no submission would ever find room"};
 }
 
+void check_reserve(const std::string& who, const pool_options& options, std::size_t maximum) {
+  if (options.reserved_workers == 0) return;
+  if (options.reserved_workers >= maximum) {
+    throw std::invalid_argument{
+        who + ": reserved_workers (" + std::to_string(options.reserved_workers) +
+        ") must be less than max_workers (" + std::to_string(maximum) + ")"};
+  }
+  if (options.reserved_priority >= lane_count - 1) {
+    throw std::invalid_argument{who + ": reserved_priority must be 0 (the highest) to 6, is " +
+                                std::to_string(options.reserved_priority)};
+  }
+}
+
 void check_scaling(const std::string& who, const scaling_rule& rule, std::size_t queue_capacity) {
   if (!rule.decide) return;
   if (rule.queue_depth_threshold == 0) {
@@ -59,6 +72,7 @@ pool_options checked(pool_options options, const std::string& doing) {
       options.max_workers.value_or(std::max(cpus, options.min_workers.value_or(0)));
   const std::size_t minimum = options.min_workers.value_or(std::min(cpus, maximum));
   check_bounds(who, minimum, maximum);
+  check_reserve(who, options, maximum);
   options.min_workers = minimum;
   options.max_workers = maximum;
   check_capacity(who, options.queue_capacity, options.when_full);
@@ -141,6 +155,9 @@ worker_pool::wishes worker_pool::asked_for_something(const task_options& options
     throw std::invalid_argument{"task_options.priority: 0 (the highest) to 7, is " +
                                 std::to_string(lane)};
   }
+  if (options.fair_key && options.fair_weight == 0) {
+    throw std::invalid_argument{"task_options.fair_weight: must be at least 1, is 0"};
+  }
   const std::optional<duration> start_by = options.start_by ? options.start_by : defaults.start_by;
   const std::optional<duration> timeout = options.timeout ? options.timeout : defaults.timeout;
   if (of_class == nullptr && !start_by && !timeout && !options.deadline && !options.serial_key &&
@@ -153,6 +170,7 @@ worker_pool::wishes worker_pool::asked_for_something(const task_options& options
                                          .deadline = options.deadline.value_or(no_deadline),
                                          .timeout = timeout.value_or(duration::max()),
                                          .attempt = options.attempt,
+                                         .fair_weight = options.fair_weight,
                                          .serial_key = options.serial_key,
                                          .fair_key = options.fair_key}};
   if (start_by) {
@@ -208,7 +226,9 @@ task_class worker_pool::add_class(task_class_options options) {
 }
 
 void worker_pool::resize(std::size_t min_workers, std::size_t max_workers) {
-  check_bounds("worker_pool '" + name() + "': resize", min_workers, max_workers);
+  const std::string who = "worker_pool '" + name() + "': resize";
+  check_bounds(who, min_workers, max_workers);
+  check_reserve(who, core_->options(), max_workers);
   core_->resize(min_workers, max_workers);
 }
 

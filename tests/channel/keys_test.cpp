@@ -22,6 +22,9 @@ using order = std::vector<int>;
 value of(int number) { return std::make_unique<int>(number); }
 
 placement fair(std::size_t lane, std::uint64_t key) { return {lane, std::nullopt, key}; }
+placement weighed(std::size_t lane, std::uint64_t key, std::uint32_t weight) {
+  return {lane, std::nullopt, key, placement::now, weight};
+}
 placement serial(std::size_t lane, std::uint64_t key) { return {lane, key, std::nullopt}; }
 
 struct Keys : testing::Test {
@@ -61,7 +64,67 @@ TEST(FairTurns, GoRoundTheKeys) {
   EXPECT_EQ(seen, (std::vector<fair_turns::slot>{10, 20, 29, 12, 30}));
 }
 
+TEST(FairTurns, GiveAKeyAsManyInARowAsItsWeight) {
+  fair_turns turns;
+  for (fair_turns::slot each = 10; each < 17; ++each) turns.add_newest(1, each, 3);
+  for (fair_turns::slot each = 20; each < 24; ++each) turns.add_newest(2, each, 1);
+  std::vector<fair_turns::slot> seen;
+  while (seen.size() < 11) {
+    seen.push_back(turns.first());
+    turns.remove(seen.back() / 10, seen.back());
+  }
+  EXPECT_EQ(seen, (std::vector<fair_turns::slot>{10, 11, 12, 20, 13, 14, 15, 21, 16, 22, 23}));
+}
+
+TEST(FairTurns, TakeTheNewestWeightOfAKeyAndItsTurnsInARowAsTheyAre) {
+  fair_turns turns;
+  for (fair_turns::slot each = 10; each < 18; ++each) turns.add_newest(1, each, 4);
+  for (fair_turns::slot each = 20; each < 23; ++each) turns.add_newest(2, each);
+  const auto next = [&] {
+    const fair_turns::slot first = turns.first();
+    turns.remove(first / 10, first);
+    return first;
+  };
+  EXPECT_EQ(next(), 10U);
+  turns.add_newest(1, 18, 2);  // three were left
+  const std::vector<fair_turns::slot> expected{11, 12, 20, 13, 14, 21};
+  for (const fair_turns::slot each : expected) EXPECT_EQ(next(), each);
+}
+
+TEST(FairTurns, DoNotSaveUpWhatAKeyHasNotUsed) {
+  fair_turns turns;
+  turns.add_newest(1, 10, 3);
+  turns.add_newest(2, 20);
+  turns.remove(1, 10);  // two turns of it are gone
+  for (fair_turns::slot each = 11; each < 16; ++each) turns.add_newest(1, each, 3);
+  turns.add_newest(2, 21);
+  std::vector<fair_turns::slot> seen;
+  while (seen.size() < 7) {
+    seen.push_back(turns.first());
+    turns.remove(seen.back() / 10, seen.back());
+  }
+  EXPECT_EQ(seen, (std::vector<fair_turns::slot>{20, 11, 12, 13, 21, 14, 15}));
+}
+
 using FairKeys = Keys;
+
+TEST_F(FairKeys, HaveTurnsByTheirWeight) {
+  for (int i = 10; i < 18; ++i) push(i, weighed(4, 1, 3));
+  for (int i = 20; i < 24; ++i) push(i, fair(4, 2));
+  for (int i = 30; i < 34; ++i) push(i, weighed(4, 3, 2));
+  EXPECT_EQ(drain(), (order{10, 11, 12, 20, 30, 31, 13, 14, 15, 21, 32, 33, 16, 17, 22, 23}));
+}
+
+TEST_F(FairKeys, KeepTheirWeightBeyondAStepAside) {
+  push(10, {4, 7, 1, placement::now, 2});
+  EXPECT_EQ(pop(), 10);
+  push(11, {4, 7, 1, placement::now, 2});
+  EXPECT_EQ(pop(), std::nullopt);  // it steps aside
+  for (int i = 20; i < 23; ++i) push(i, fair(4, 2));
+  release(7);
+  for (int i = 12; i < 14; ++i) push(i, weighed(4, 1, 2));
+  EXPECT_EQ(drain(), (order{20, 11, 12, 21, 13, 22}));
+}
 
 TEST_F(FairKeys, LetAValueWithoutOneGoBehindThoseOfItsLane) {
   push(1, 4);
@@ -170,6 +233,37 @@ TEST_F(SerialKeys, AreNotTakenOutOfTheirOrder) {
   push(11, serial(4, 1));
   EXPECT_EQ(channel.take_newest_if([](const value&) { return true; }), std::nullopt);
   EXPECT_EQ(pop(), 10);
+}
+
+TEST_F(SerialKeys, LetWhoWantsOneTakeWhatComesBeforeItByItsKey) {
+  bool is_it = false;
+  const auto next_for = [&](int number) -> int {
+    auto next = channel.take_next_of_its_key([&](const value& each) { return *each == number; },
+                                             nullptr, is_it);
+    return next ? **next : -1;
+  };
+  push(0, 4);
+  push(10, serial(4, 1));
+  push(20, serial(4, 2));
+  push(11, serial(4, 1));
+  push(30, fair(4, 1));
+  push(9, serial(2, 1));
+  EXPECT_EQ(next_for(30), -1) << "no serial key";
+  EXPECT_EQ(next_for(99), -1);
+  EXPECT_EQ(next_for(11), 9);
+  EXPECT_FALSE(is_it);
+  EXPECT_EQ(next_for(11), -1) << "held";
+  release(1);
+  EXPECT_EQ(next_for(11), 10);
+  EXPECT_FALSE(is_it);
+  EXPECT_EQ(pop(), 0);
+  EXPECT_EQ(pop(), 20);
+  EXPECT_EQ(pop(), 30) << "11 steps aside";
+  EXPECT_EQ(next_for(11), -1) << "held, and aside";
+  release(1);
+  EXPECT_EQ(next_for(11), 11);
+  EXPECT_TRUE(is_it);
+  EXPECT_TRUE(channel.size() == 0);
 }
 
 TEST_F(SerialKeys, DoNotHideWhatWaits) {

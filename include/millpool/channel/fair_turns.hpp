@@ -10,8 +10,10 @@
 namespace millpool {
 
 /// Values by key, known by their slots: the keys take turns, a value each; within a key, first in
-/// first out. So one key with a thousand values delays another one's only value by one.
+/// first out. So one key with a thousand values delays another one's only value by one. A key of
+/// weight n has up to n turns in a row; what it does not use, for want of values, is gone.
 ///
+/// Source         deficit round robin (Shreedhar and Varghese, 1995), all values costing the same.
 /// Thread safety  none.
 /// Complexity     O(1), but for add_by_age(), and remove() of a value that is neither its key's
 ///                oldest nor its newest.
@@ -20,18 +22,25 @@ class fair_turns {
  public:
   using slot = std::uint32_t;
 
-  void add_newest(std::uint64_t key, slot value) { flow_of(key).values.push_back(value); }
+  /// \param  weight  the key's from here on. REQUIRES: not 0.
+  void add_newest(std::uint64_t key, slot value, std::uint32_t weight = 1) {
+    flow& to = flow_of(key);
+    to.values.push_back(value);
+    to.set_weight(weight);
+  }
   /// Before the first of its key's values for which `is_younger(slot)` holds. O(values before it).
+  /// \param  weight  the key's, if it has no other values.
   template <class IsYounger>
-  void add_by_age(std::uint64_t key, slot value, IsYounger is_younger) {
+  void add_by_age(std::uint64_t key, slot value, IsYounger is_younger, std::uint32_t weight = 1) {
     flow& to = flow_of(key);
     to.values.insert(std::ranges::find_if(to.values, is_younger), value);
+    if (to.weight == 0) to.set_weight(weight);
   }
 
   /// The value whose turn it is. REQUIRES: there is one.
   [[nodiscard]] slot first() const noexcept { return ring_.front()->values.front(); }
 
-  /// Takes a value out. If it was the first, the turn passes to the next key.
+  /// Takes a value out. If it was the first, that was a turn: after its last the next key's come.
   void remove(std::uint64_t key, slot value) noexcept {
     const auto found = flows_.find(key);
     flow& from = found->second;
@@ -44,7 +53,8 @@ class fair_turns {
     if (from.values.empty()) {
       ring_.erase(from.place);
       flows_.erase(found);
-    } else if (was_first) {
+    } else if (was_first && --from.turns_left == 0) {
+      from.turns_left = from.weight;
       ring_.splice(ring_.end(), ring_, from.place);
     }
   }
@@ -54,6 +64,14 @@ class fair_turns {
     explicit flow(std::pmr::memory_resource* memory) : values{memory} {}
     std::pmr::list<slot> values;  // the oldest first
     std::pmr::list<flow*>::iterator place{};
+    std::uint32_t weight = 0;
+    std::uint32_t turns_left = 0;  // of those in a row; at least 1
+
+    void set_weight(std::uint32_t to) noexcept {
+      const bool has_used_some = turns_left < weight;
+      turns_left = has_used_some ? std::min(turns_left, to) : to;
+      weight = to;
+    }
   };
 
   flow& flow_of(std::uint64_t key) {

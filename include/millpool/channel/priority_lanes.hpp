@@ -5,6 +5,7 @@
 #include "millpool/base/cache_line.hpp"
 #include "millpool/base/clock.hpp"
 #include "millpool/channel/fair_turns.hpp"
+#include "millpool/channel/lane_limit.hpp"
 #include "millpool/channel/lane_ring.hpp"
 #include "millpool/channel/serial_keys.hpp"
 
@@ -41,8 +42,9 @@ struct placement {
   placement(std::size_t into) noexcept  // NOLINT(google-explicit-constructor): most have no keys
       : lane{into} {}
   placement(std::size_t into, std::optional<std::uint64_t> serial,
-            std::optional<std::uint64_t> fair, time_point at = now) noexcept
-      : lane{into}, serial_key{serial}, fair_key{fair}, came{at} {}
+            std::optional<std::uint64_t> fair, time_point at = now,
+            std::uint32_t weight = 1) noexcept
+      : lane{into}, serial_key{serial}, fair_key{fair}, fair_weight{weight}, came{at} {}
   placement(std::size_t into, time_point at) noexcept : lane{into}, came{at} {}
 
   static constexpr time_point now = time_point::min();  ///< the channel reads its clock
@@ -50,6 +52,7 @@ struct placement {
   std::size_t lane;                           ///< 0 (highest) to 7
   std::optional<std::uint64_t> serial_key{};  ///< values of one key are out one at a time
   std::optional<std::uint64_t> fair_key{};    ///< the keys of a lane take turns
+  std::uint32_t fair_weight = 1;              ///< turns in a row of its fair key; not 0
   time_point came = now;                      ///< what the value is old by
 };
 
@@ -68,6 +71,8 @@ struct arrival {
 /// is free: then it is back at the place in its lane that its age gives it. Where a value with a
 /// fair key is at the head of its lane, fair_turns says which value with a fair key has the turn:
 /// so it may let one of each other key pass.
+///
+/// A lane can be shut: then it is passed over as if it were empty, by those who take what is next.
 ///
 /// Invariants
 ///   I1  bit i of occupied_ is set <=> lane i's ring or list is not empty.
@@ -100,8 +105,11 @@ class priority_lanes {
     return lanes_[lane].ring.size() + lanes_[lane].listed;
   }
   [[nodiscard]] bool empty() const noexcept { return size_ == 0; }
-  /// Whether there is a value that is not blocked. Its key may be held, if that was not seen yet.
-  [[nodiscard]] bool any_ready() const noexcept { return occupied_ != 0; }
+  /// Whether there is a value that is not blocked, in a lane that is not shut. Its key may be held,
+  /// if that was not seen yet.
+  [[nodiscard]] bool any_ready() const noexcept { return open() != 0; }
+  /// Bit i: lane i is shut from here on.
+  void shut(std::uint32_t lanes) noexcept { shut_ = lanes; }
   /// Bit i: lane i has such a value.
   [[nodiscard]] std::uint32_t occupied() const noexcept { return occupied_; }
   /// Bit i: lane i's ring has memory. If it is empty, a value fits without more.
@@ -127,10 +135,14 @@ class priority_lanes {
   bool emplace_in_ring(T&& value, std::size_t lane, time_point came) noexcept;
 
   /// Takes the next value: of the highest lane, unless aging serves a lower one. Its serial key is
-  /// held from here on. \return nothing iff no value is left that is not blocked.
-  /// \param  time  read only when more than one lane holds values.
-  /// \param  told  set to its arrival, if not null.
-  std::optional<T> take_next(const clock& time, arrival* told = nullptr);
+  /// held from here on. \return nothing iff no value is left that is not blocked, or shut.
+  /// \param  time   read only when more than one lane holds values.
+  /// \param  told   set to its arrival, if not null.
+  /// \param  limit  for whose lanes the caller enters it; where it cannot, it shuts them. Null: it
+  ///                need not.
+  /// \param  entered  set if it has; perhaps for a value that then turned out to be blocked.
+  std::optional<T> take_next(const clock& time, arrival* told = nullptr,
+                             lane_limit* limit = nullptr, bool* entered = nullptr);
 
   /// Takes up to `count` of the values that the next calls of take_next() would take now, as long
   /// as they are in `at_lane`, have no key, and aging serves no lower lane: keep(T&&, const
@@ -151,6 +163,12 @@ class priority_lanes {
   /// Takes the newest value for which `wanted(const T&)` holds and that has no serial key.
   template <class Predicate>
   std::optional<T> take_newest_if(Predicate wanted, arrival* told = nullptr);
+
+  /// Where `wanted(const T&)` holds for a value with a serial key that is free: takes the next value
+  /// of that key, which is then held. O(values with keys).
+  /// \param  is_it  set to whether it is that value, and not one that comes before it.
+  template <class Predicate>
+  std::optional<T> take_next_of_its_key(Predicate wanted, arrival* told, bool& is_it);
 
   /// Whether `wanted(const T&)` holds for a value, also for one that is blocked. O(size).
   template <class Predicate>
@@ -193,10 +211,11 @@ class priority_lanes {
   [[nodiscard]] const slot& at(std::uint32_t index) const noexcept {
     return blocks_[index / slots_in_block][index % slots_in_block];
   }
+  [[nodiscard]] std::uint32_t open() const noexcept { return occupied_ & ~shut_; }
   [[nodiscard]] std::size_t highest() const noexcept {
-    return static_cast<std::size_t>(std::countr_zero(occupied_));
+    return static_cast<std::size_t>(std::countr_zero(open()));
   }
-  [[nodiscard]] std::size_t lowest() const noexcept { return std::bit_width(occupied_) - 1u; }
+  [[nodiscard]] std::size_t lowest() const noexcept { return std::bit_width(open()) - 1u; }
   [[nodiscard]] time_point first_came(std::size_t at_lane) const noexcept {
     const lane_values& of = lanes_[at_lane];
     return of.ring.empty() ? at(of.head).came : of.ring.came();
@@ -234,6 +253,7 @@ class priority_lanes {
   aging aging_;
   serial_keys* keys_;
   std::uint32_t occupied_ = 0;  // I1
+  std::uint32_t shut_ = 0;
   std::uint32_t with_memory_ = 0;
   std::size_t size_ = 0;
   std::uint64_t taken_ = 0;   // values ever: those pushed are not counted one by one
@@ -297,7 +317,7 @@ bool priority_lanes<T>::emplace_in_list(T&& value, const placement& where, time_
   if (where.fair_key) {  // first, since it may throw
     auto& turns = turns_[where.lane];
     if (turns == nullptr) turns = std::make_unique<fair_turns>();
-    turns->add_newest(*where.fair_key, index);
+    turns->add_newest(*where.fair_key, index, where.fair_weight);
   }
   slot& fresh = at(index);
   free_ = fresh.after;
@@ -331,9 +351,10 @@ void priority_lanes<T>::link_by_age(std::uint32_t index) {
   slot& back = at(index);
   const std::size_t at_lane = back.where.lane;
   if (back.where.fair_key) {
-    turns_[at_lane]->add_by_age(*back.where.fair_key, index, [&](std::uint32_t other) {
-      return at(other).number > back.number;
-    });  // I4
+    turns_[at_lane]->add_by_age(
+        *back.where.fair_key, index,
+        [&](std::uint32_t other) { return at(other).number > back.number; },
+        back.where.fair_weight);  // I4
   }
   lane_values& to = lanes_[at_lane];
   std::uint32_t behind = to.head;
@@ -414,9 +435,17 @@ std::uint32_t priority_lanes<T>::first_of(std::size_t lane) const noexcept {
 }
 
 template <class T>
-std::optional<T> priority_lanes<T>::take_next(const clock& time, arrival* told) {
+std::optional<T> priority_lanes<T>::take_next(const clock& time, arrival* told, lane_limit* limit,
+                                              bool* entered) {
   while (any_ready()) {
     const std::size_t served = lane_to_serve(time);
+    if (limit != nullptr && limit->limits(served) && !*entered) {
+      *entered = limit->try_enter();
+      if (!*entered) {  // somebody else has, just now
+        shut_ |= limit->lanes();
+        continue;
+      }
+    }
     if (!lanes_[served].ring.empty()) return take_ring_first(served, told);
     const std::uint32_t index = first_of(served);
     if (try_acquire(at(index))) return take(index, told);
@@ -435,9 +464,8 @@ std::size_t priority_lanes<T>::take_more(std::size_t at_lane, std::size_t count,
   count = takes_before_aged(std::min(count, from.size()), time);
   if (count == 0) return 0;
   count_takes(count);
-  from.take_first(count, [&](T&& value, time_point came) {
-    keep(std::move(value), arrival{came, at_lane});
-  });
+  from.take_first(
+      count, [&](T&& value, time_point came) { keep(std::move(value), arrival{came, at_lane}); });
   took_from_ring(at_lane, count);
   return count;
 }
@@ -484,7 +512,7 @@ template <class T>
 std::size_t priority_lanes<T>::oldest_lane(std::size_t from) const noexcept {
   std::size_t oldest = lowest();
   for (std::size_t lane = oldest; lane-- > from;) {
-    if ((occupied_ >> lane & 1u) != 0 && first_came(lane) < first_came(oldest)) oldest = lane;
+    if ((open() >> lane & 1u) != 0 && first_came(lane) < first_came(oldest)) oldest = lane;
   }
   return oldest;
 }
@@ -554,6 +582,35 @@ std::optional<T> priority_lanes<T>::take_newest_if(Predicate wanted, arrival* to
   T value = lanes_[newest->lane].ring.take_at(newest->place);
   took_from_ring(newest->lane);
   return value;
+}
+
+// While a key is free, the next of its values is in a list: I5. The highest lane's oldest is it.
+template <class T>
+template <class Predicate>
+std::optional<T> priority_lanes<T>::take_next_of_its_key(Predicate wanted, arrival* told,
+                                                         bool& is_it) {
+  const auto first_listed = [this](auto fits) {
+    for (const lane_values& in : lanes_) {
+      std::uint32_t index = in.head;
+      while (index != nil && !(at(index).where.serial_key && fits(at(index)))) {
+        index = at(index).after;
+      }
+      if (index != nil) return index;
+    }
+    return nil;
+  };
+  const auto is_wanted = [&](const slot& each) { return wanted(std::as_const(*each.value)); };
+  std::uint32_t found = first_listed(is_wanted);
+  for (auto each = blocked_.begin(); found == nil && each != blocked_.end(); ++each) {
+    if (is_wanted(at(std::get<3>(*each)))) found = std::get<3>(*each);
+  }
+  if (found == nil) return std::nullopt;
+  const auto key = at(found).where.serial_key;
+  const std::uint32_t next =
+      first_listed([&](const slot& each) { return each.where.serial_key == key; });
+  if (next == nil || !keys_->try_acquire(*key)) return std::nullopt;
+  is_it = next == found;
+  return take(next, told);
 }
 
 template <class T>

@@ -6,6 +6,7 @@
 #include "millpool/base/cache_line.hpp"
 #include "millpool/base/clock.hpp"
 #include "millpool/channel/intake.hpp"
+#include "millpool/channel/lane_limit.hpp"
 #include "millpool/channel/lane_shadow.hpp"
 #include "millpool/channel/priority_lanes.hpp"
 #include "millpool/channel/queue_status.hpp"
@@ -57,9 +58,14 @@ class task_channel {
   /// \param  time      outlives the channel.
   /// \throws std::invalid_argument if capacity or rule.share is 0.
   /// \param  keys      outlives the channel. Null: no serial key may be used.
+  /// \param  limit     the same. Null, or off: none. It is for those who take by try_take() and say
+  ///                   whether they have entered it; the others pass it by.
   explicit task_channel(std::size_t capacity, aging rule = {}, const clock& time = steady(),
-                        serial_keys* keys = nullptr)
-      : time_{time}, capacity_{checked(capacity)}, lanes_{rule, keys} {
+                        serial_keys* keys = nullptr, lane_limit* limit = nullptr)
+      : time_{time},
+        limit_{limit != nullptr && limit->is_on() ? limit : nullptr},
+        capacity_{checked(capacity)},
+        lanes_{rule, keys} {
     if (rule.share == 0)
       throw std::invalid_argument{"task_channel: aging.share must be at least 1"};
   }
@@ -136,14 +142,21 @@ class task_channel {
   /// keep(T&&, const arrival&), which must not throw, is called for each, under the lock.
   /// \param  held  places that the caller holds, as from reserve(), and gives back; then the
   ///               places of the values that it keeps.
+  /// \param  entered  whether the caller is at work for the lanes that are limited. If not, and it
+  ///                  gets a value of theirs, it is from here on: true then. Perhaps without one,
+  ///                  and it is to leave again. Null: it may take all.
   template <class Keep>
   [[nodiscard]] std::expected<taken, queue_status> try_take(std::size_t more_max, std::size_t& held,
-                                                            Keep keep);
+                                                            Keep keep, bool* entered = nullptr);
 
   /// Never waits. Takes the newest value for which `wanted(const T&)` holds and that has no serial
   /// key: those keep their order. O(size).
   template <class Predicate>
   [[nodiscard]] std::optional<T> take_newest_if(Predicate wanted, arrival* told = nullptr);
+
+  /// Never waits. See priority_lanes.
+  template <class Predicate>
+  [[nodiscard]] std::optional<T> take_next_of_its_key(Predicate wanted, arrival* told, bool& is_it);
 
   /// Never waits. Whether `wanted(const T&)` holds for something that waits; also in a pause, and
   /// where its serial key is held. Called under the lock. O(size).
@@ -177,8 +190,13 @@ class task_channel {
   bool release(std::uint64_t key, task_channel* other = nullptr);
 
   /// Whether a take would find a value now; one whose serial key is held may count, once. Takes no
-  /// lock: a push that happens-before the call is seen, another one may be.
-  [[nodiscard]] bool can_take() const noexcept { return shadow_.any(); }
+  /// lock: a push that happens-before the call is seen, another one may be. What the limit holds
+  /// back does not count.
+  [[nodiscard]] bool can_take() const noexcept {
+    if (limit_ == nullptr) return shadow_.any();
+    const std::uint32_t lanes = shadow_.lanes();
+    return lanes != 0 && (lanes & ~limit_->shut_lanes()) != 0;
+  }
 
   /// Where a take would find one now: in which lanes, as can_take().
   [[nodiscard]] const lane_shadow& ready_lanes() const noexcept { return shadow_; }
@@ -285,6 +303,7 @@ class task_channel {
   alignas(cache_line_size) atomic<std::size_t> room_{0};  // only while a producer looks for some
 
   alignas(cache_line_size) const clock& time_;
+  lane_limit* const limit_;
   mutable mutex mutex_;
   condition_variable not_empty_;
   condition_variable not_full_;
@@ -539,8 +558,16 @@ std::optional<T> task_channel<T>::pop() {
 template <class T>
 template <class Keep>
 std::expected<typename task_channel<T>::taken, queue_status> task_channel<T>::try_take(
-    std::size_t more_max, std::size_t& held, Keep keep) {
+    std::size_t more_max, std::size_t& held, Keep keep, bool* entered) {
   const lock_guard lock{mutex_};
+  lane_limit* const limit = entered != nullptr && !*entered ? limit_ : nullptr;
+  const struct shut_meanwhile {
+    priority_lanes<T>* lanes;
+    ~shut_meanwhile() {
+      if (lanes != nullptr) lanes->shut(0);
+    }
+  } shut{limit != nullptr ? &lanes_ : nullptr};
+  if (limit != nullptr) lanes_.shut(limit->shut_lanes());
   reserved_ -= held;
   held = 0;
   collect(0, -1 - static_cast<std::ptrdiff_t>(more_max));
@@ -550,7 +577,7 @@ std::expected<typename task_channel<T>::taken, queue_status> task_channel<T>::tr
     return std::unexpected{queue_status::empty};
   }
   arrival when;
-  std::optional<T> next = lanes_.take_next(time_, &when);
+  std::optional<T> next = lanes_.take_next(time_, &when, limit, entered);
   if (next && more_max > 0) held = lanes_.take_more(when.lane, more_max, time_, keep);
   reserved_ += held;
   made_room();
@@ -565,6 +592,18 @@ std::optional<T> task_channel<T>::take_newest_if(Predicate wanted, arrival* told
   collect(0);
   if (nothing_to_take()) return std::nullopt;
   std::optional<T> value = lanes_.take_newest_if(wanted, told);
+  if (value) made_room();
+  return value;
+}
+
+template <class T>
+template <class Predicate>
+std::optional<T> task_channel<T>::take_next_of_its_key(Predicate wanted, arrival* told,
+                                                       bool& is_it) {
+  const lock_guard lock{mutex_};
+  collect(0);
+  if (nothing_to_take()) return std::nullopt;
+  std::optional<T> value = lanes_.take_next_of_its_key(wanted, told, is_it);
   if (value) made_room();
   return value;
 }

@@ -121,6 +121,12 @@ class work_deque {
 
   /// Takes the oldest entry into `entry`, which is left alone unless it is taken.
   [[nodiscard]] steal_outcome steal(T& entry) noexcept {
+    return steal(entry, [] { return true; });
+  }
+  /// The same, but empty where `allowed()` is false: it sees what the owner did before it pushed
+  /// the entry, and the entry is taken only if it was still there after.
+  template <class Allowed>
+  [[nodiscard]] steal_outcome steal(T& entry, Allowed allowed) noexcept {
     // acquire: it is read before bottom_, and before the barrier of I3.
     number top = top_.load(std::memory_order_acquire);
     // relaxed: a first look, so that nobody pays a heavy barrier for an empty deque.
@@ -128,6 +134,7 @@ class work_deque {
     heavy_barrier();  // I3
     // acquire: E1.
     if (top >= bottom_.load(std::memory_order_acquire)) return steal_outcome::empty;
+    if (!allowed()) return steal_outcome::empty;
     const auto words = slot_of(top).words();  // perhaps of two entries: I4
     // seq_cst: E2 needs the release in it. The paper's proof has all of it, and on x86 it is free.
     if (!top_.compare_exchange_strong(top, top + 1, std::memory_order_seq_cst,

@@ -192,9 +192,17 @@ class own_tasks {
 
   /// Anybody. What was pushed first.
   [[nodiscard]] std::optional<waiting_task> steal() noexcept {
+    return steal_if([] { return true; });
+  }
+  /// The same, if what is here is low, or not.
+  [[nodiscard]] std::optional<waiting_task> steal(bool low) noexcept {
+    return steal_if([this, low] { return is_low() == low; });
+  }
+  template <class Allowed>
+  [[nodiscard]] std::optional<waiting_task> steal_if(Allowed allowed) noexcept {
     entry oldest{};
     for (;;) {
-      switch (deque_.steal(oldest)) {
+      switch (deque_.steal(oldest, allowed)) {
         case steal_outcome::taken:
           return waiting_task{queued_task{oldest.task}, oldest.submitted};
         case steal_outcome::empty:
@@ -242,6 +250,11 @@ class own_tasks {
   void set_lane(unsigned lane) noexcept { lane_.store(lane, std::memory_order_relaxed); }
   [[nodiscard]] unsigned lane() const noexcept { return lane_.load(std::memory_order_relaxed); }
 
+  /// Whether its worker is at work for the low lanes, and has been since this was empty: then all
+  /// that is here is low, and a thief is to be at that work, too. Changed only while it is empty.
+  void set_low(bool so) noexcept { low_.store(so, std::memory_order_release); }
+  [[nodiscard]] bool is_low() const noexcept { return low_.load(std::memory_order_acquire); }
+
   /// Whether something waits in the channel whose priority is higher than that of what is here.
   [[nodiscard]] bool something_is_higher() const noexcept {
     return channel_.ready_lanes().any_above(lane());
@@ -277,6 +290,7 @@ class own_tasks {
   worker* owner_ = nullptr;
   atomic<unsigned> lane_{default_priority};  // relaxed: a thief's guess, a reader's figure
   bool submitted_inside_ = false;
+  atomic<bool> low_{false};
   counter accepted_;
   work_deque<entry> deque_{capacity};
 };

@@ -9,6 +9,7 @@
 #include "millpool/pool/shutdown.hpp"
 #include "millpool/pool/stuck_info.hpp"
 #include "millpool/pool/task_breaker.hpp"
+#include "millpool/pool/task_options.hpp"
 
 #include <cstddef>
 #include <cstdint>
@@ -90,6 +91,19 @@ struct pool_options {
   duration block_for = std::chrono::seconds{1};  ///< for full_policy::block_for
   duration keep_alive = std::chrono::seconds{60};
   millpool::aging aging{};
+
+  /// So many workers never start a task whose priority is lower than `reserved_priority`, so that
+  /// long ones cannot occupy all: of these low tasks at most max_workers less this run at once, on
+  /// whichever workers. 0: none is reserved. Less than max_workers; of a pool that `scaling` steers
+  /// so many of those that may work just now, but for one.
+  ///
+  /// Not counted: what a wait runs here and now, be it for a result, a join() or wait_idle(), and
+  /// what a full pool's submitter runs itself; such a task runs for the task that it is run by. One
+  /// that blocks is not counted as long as it does. The parts of a low task's join() are low, too.
+  /// What waits for these workers alone is not passed over: aging does not reach it.
+  std::size_t reserved_workers = 0;
+  /// The lowest priority that they serve; above 7 there has to be a lower one.
+  unsigned reserved_priority = default_priority;
 
   /// Workers that may be added for a time, above max_workers, while others are blocked in a wait or
   /// a blocking_region. Where none is left, what only another worker could run waits until one

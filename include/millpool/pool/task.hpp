@@ -57,6 +57,7 @@ struct task_extras {
   time_point start_by = no_deadline;  ///< not started by then: expired
   duration timeout = duration::max();
   unsigned attempt = 1;
+  std::uint32_t fair_weight = 1;
   std::optional<std::uint64_t> serial_key{};  ///< held from where it is taken to its end
   std::optional<std::uint64_t> fair_key{};
   /// Made when the running task first asks for its stop_token(), and then the extras' own.

@@ -73,6 +73,9 @@ struct task_options {
   /// Waiting tasks of one priority with different keys take turns, however many each key has: for
   /// tenants that share a pool. In one key, first in first out.
   std::optional<std::uint64_t> fair_key{};
+  /// So many turns in a row has that key, at least 1: three for each one of a key with 1. What it
+  /// does not use, for want of tasks, is gone. What its newest task says holds for the key.
+  std::uint32_t fair_weight = 1;
   std::stop_token stop_token{};  ///< cancels it before its start; tells it to stop after
   unsigned attempt = 1;          ///< what task_context::attempt() says, for who resubmits
   millpool::task_class task_class{};

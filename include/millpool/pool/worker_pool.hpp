@@ -241,7 +241,8 @@ class worker_pool {
 
   /// Changes the number of workers. A worker that is one too many ends after its task, and after
   /// those that it keeps.
-  /// \throws std::invalid_argument if max_workers is 0 or less than min_workers.
+  /// \throws std::invalid_argument if max_workers is 0, less than min_workers, or not more than
+  ///         pool_options::reserved_workers.
   void resize(std::size_t min_workers, std::size_t max_workers);
 
   /// Starts workers ahead of the work, so that the first tasks find them: as many as are missing
