@@ -36,6 +36,7 @@ std::uint32_t for_good(const pool_options& options) noexcept {
     bits |= pool_conditions::exact_times;
   }
   if (options.admit) bits |= pool_conditions::asks_first;
+  if (options.shedding) bits |= pool_conditions::may_shed;
   return bits;
 }
 
@@ -61,6 +62,7 @@ pool_core::pool_core(pool_options options)
       crew_{*this},
       later_{*this},
       worker_limit_{*this},
+      shedder_{*this},
       stops_{*this, later_},
       watch_{*this, later_} {
   capacity_.store(options_.queue_capacity, std::memory_order_relaxed);
@@ -95,7 +97,8 @@ placement place_of(const queued_task& task, unsigned lane, time_point submitted)
 std::expected<void, submit_errc> pool_core::accept(queued_task& task, unsigned lane,
                                                    const admission& how) {
   if (forked()) return refuse(submit_errc::forked);
-  if (conditions_.any_of(pool_conditions::asks_first)) return ask_first(task, lane, how);
+  constexpr std::uint32_t may_refuse = pool_conditions::asks_first | pool_conditions::sheds;
+  if (conditions_.any_of(may_refuse)) return ask_first(task, lane, how);
   return accept_admitted(task, lane, how);
 }
 
@@ -107,11 +110,21 @@ std::shared_ptr<pool_core> pool_core::kept_alive() {
 
 std::expected<void, submit_errc> pool_core::ask_first(queued_task& task, unsigned lane,
                                                       const admission& how) {
+  if (is_shed(lane)) return refuse(submit_errc::shed);
+  if (!options_.admit) return accept_admitted(task, lane, how);
   const auto alive = kept_alive();
   if (const auto why = options_.admit({options_.name, name_of(task.of_class()), lane})) {
     return refuse(*why);
   }
   return accept_admitted(task, lane, how);
+}
+
+// What a task of ours submits belongs to what has begun, and is to end.
+bool pool_core::is_shed(std::size_t lane) noexcept {
+  if (!is(pool_conditions::sheds) || is(pool_conditions::closes)) return false;
+  if (runner::of(*this) != nullptr) return false;
+  const visit here{*this};
+  return shedder_.refuses(lane);
 }
 
 std::expected<void, submit_errc> pool_core::accept_admitted(queued_task& task, unsigned lane,
@@ -159,6 +172,11 @@ std::expected<void, submit_errc> pool_core::accept_when_full(queued_task& task, 
     return wait_for_room(task, lane, deadline, how.stop_token);
   };
   if (how.kind == admission::wait::never) return std::unexpected{submit_errc::full};
+  if (shedder_.is_on()) {
+    const auto has_one = take_a_lower_place(task, lane);
+    if (!has_one) return std::unexpected{has_one.error()};
+    if (*has_one) return {};
+  }
   if (how.kind == admission::wait::until) return wait_or_run(how.deadline);
   switch (options_.when_full) {
     case full_policy::block:
@@ -218,6 +236,18 @@ std::expected<void, submit_errc> pool_core::displace_for(queued_task& task, unsi
   return {};
 }
 
+// Returns whether it has got one.
+std::expected<bool, submit_errc> pool_core::take_a_lower_place(queued_task& task, unsigned lane) {
+  arrival when;
+  const placement where = place_of(task, lane, stamp_now());
+  auto victim = channel_.push_displacing(std::move(task), where, displace::lowest, &when);
+  if (!victim && victim.error() == queue_status::full) return false;
+  if (!victim) return std::unexpected{submit_errc::closed};
+  if (*victim) shedder_.shed(std::move(**victim), when);
+  wake_for_work();
+  return true;
+}
+
 std::expected<void, submit_errc> pool_core::discard(queued_task& task) {
   if (!channel_.pass_by()) return std::unexpected{submit_errc::closed};
   end_outside(std::move(task), stamp_now(), task_state::discarded);
@@ -234,7 +264,8 @@ std::size_t pool_core::accept_bulk(std::span<queued_task> tasks, unsigned lane) 
   std::size_t accepted = 0;
   while (!tasks.empty()) {
     std::size_t fitted = 0;
-    if (!forked() && !options_.admit) {  // the hook is asked for one at a time
+    // Hook and shedder are asked for one at a time.
+    if (!forked() && !options_.admit && !is(pool_conditions::sheds)) {
       fitted = channel_.push_bulk(tasks, [submitted = stamp_now(), lane](const queued_task& task) {
         return place_of(task, lane, submitted);
       });
@@ -278,6 +309,7 @@ void pool_core::forget(detail::repeated_task& task) noexcept {
 
 std::expected<void, submit_errc> pool_core::accept_due(queued_task& task, unsigned lane) {
   if (forked()) return refuse(submit_errc::forked);
+  if (is_shed(lane)) return refuse(submit_errc::shed);
   if (options_.admit) {
     const auto why = options_.admit({options_.name, name_of(task.of_class()), lane});
     if (why) return refuse(*why);
@@ -349,6 +381,7 @@ bool pool_core::wake_an_idle_one(std::size_t waiting) noexcept {
 
 void pool_core::grow() {
   if (is(pool_conditions::may_scale)) worker_limit_.look();
+  if (is(pool_conditions::may_shed)) shedder_.look();
   if (!crew_.grow() && crew_.is_empty()) run_in_caller_for_want_of_workers();
 }
 

@@ -14,6 +14,7 @@
 #include "src/pool/crew.hpp"
 #include "src/pool/deadline_stops.hpp"
 #include "src/pool/idle.hpp"
+#include "src/pool/load_shedder.hpp"
 #include "src/pool/own_tasks.hpp"
 #include "src/pool/stamp.hpp"
 #include "src/pool/timers.hpp"
@@ -193,7 +194,8 @@ class pool_core : public std::enable_shared_from_this<pool_core> {
   /// Whether a task that waits may end unstarted, by a submission or by the cancel step.
   [[nodiscard]] bool takes_away() const noexcept {
     return options_.when_full == full_policy::discard_oldest ||
-           options_.when_full == full_policy::discard_lowest || is(pool_conditions::cancels);
+           options_.when_full == full_policy::discard_lowest || options_.shedding ||
+           is(pool_conditions::cancels);
   }
   void report_deadlock(const deadlock_info& info) const;
 
@@ -224,6 +226,7 @@ class pool_core : public std::enable_shared_from_this<pool_core> {
   std::vector<purged_task> purge();
   [[nodiscard]] pool_stats stats();
   bool wait_idle(time_point deadline);
+  [[nodiscard]] double pressure(std::size_t lane) noexcept;
 
   // ---- the four steps (shutdown.cpp)
   void close() noexcept;
@@ -241,7 +244,7 @@ class pool_core : public std::enable_shared_from_this<pool_core> {
 
  private:
   static constexpr std::uint32_t may_be_more =
-      pool_conditions::may_grow | pool_conditions::may_scale;
+      pool_conditions::may_grow | pool_conditions::may_scale | pool_conditions::may_shed;
   static constexpr std::uint32_t measure_each =
       pool_conditions::exact_times | pool_conditions::long_tasks;
   [[nodiscard]] time_point measured_stamp() const noexcept;
@@ -268,6 +271,9 @@ class pool_core : public std::enable_shared_from_this<pool_core> {
                                    const std::optional<time_point>& beyond) const;
   [[nodiscard]] duration waited_since(time_point submitted) const noexcept;
   [[nodiscard]] std::shared_ptr<pool_core> kept_alive();
+  [[nodiscard]] bool is_shed(std::size_t lane) noexcept;
+  [[nodiscard]] std::expected<bool, submit_errc> take_a_lower_place(queued_task& task,
+                                                                    unsigned lane);
   std::expected<void, submit_errc> ask_first(queued_task& task, unsigned lane,
                                              const admission& how);
   std::expected<void, submit_errc> accept_admitted(queued_task& task, unsigned lane,
@@ -318,6 +324,7 @@ class pool_core : public std::enable_shared_from_this<pool_core> {
   crew crew_;
   timers later_;
   worker_limit worker_limit_;
+  load_shedder shedder_;
   deadline_stops stops_;
   watchdog watch_;
   mutex pause_mutex_;

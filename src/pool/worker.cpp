@@ -79,8 +79,7 @@ void worker::main(std::shared_ptr<pool_core> core) noexcept {
 }
 
 inline bool worker::may_run_on() const noexcept {
-  return own_turns_left_ > 0 &&
-         conditions_.none_but(pool_conditions::awaited | pool_conditions::overdue) &&
+  return own_turns_left_ > 0 && conditions_.none_but(pool_conditions::no_matter_to_kept) &&
          !kept_->something_is_higher();
 }
 

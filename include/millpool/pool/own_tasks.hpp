@@ -45,7 +45,12 @@ class alignas(cache_line_size) pool_conditions {
     asks_first = 512,   ///< there is a hook that admits submissions, for good
     may_scale = 1024,   ///< the scaling_rule may let there be more: see worker_limit
     overdue = 2048,     ///< a task that runs may be stuck: who ends one looks whether it is his
+    may_shed = 4096,  ///< nobody watches the queue for a load_shedder: who finds all at work calls
+    sheds = 8192,     ///< submissions of some lanes are refused, for now
   };
+
+  /// What does not concern a task that its worker keeps.
+  static constexpr std::uint32_t no_matter_to_kept = awaited | overdue | may_shed | sheds;
 
   explicit pool_conditions(std::uint32_t bits) noexcept : word_{bits} {}
 
@@ -134,7 +139,7 @@ class own_tasks {
     if (unmeasured == 0 || task.extras() != nullptr) return false;
     // Beside other priorities it is the channel that knows whose turn it is, and who has aged.
     if (lane != this->lane() || channel_.ready_lanes().any_but(lane)) return false;
-    if (!has_place(pool_conditions::awaited | pool_conditions::overdue)) return false;
+    if (!has_place(pool_conditions::no_matter_to_kept)) return false;
     --unmeasured;
     count_accepted();  // pool_core I1
     push_visibly(task);
@@ -144,7 +149,7 @@ class own_tasks {
   /// Leaves `half` where others can take it, until take_back(). \return false: it does not.
   [[nodiscard]] bool fork(const task_kind& kind, completion& half) {
     // It is not measured, nor is it a submission.
-    constexpr std::uint32_t no_matter = pool_conditions::awaited | pool_conditions::overdue |
+    constexpr std::uint32_t no_matter = pool_conditions::no_matter_to_kept |
                                         pool_conditions::long_tasks | pool_conditions::exact_times |
                                         pool_conditions::asks_first;
     if (!has_place(no_matter)) return false;

@@ -6,6 +6,7 @@
 #include "millpool/channel/priority_lanes.hpp"
 #include "millpool/pool/deadlock.hpp"
 #include "millpool/pool/scaling.hpp"
+#include "millpool/pool/shedding.hpp"
 #include "millpool/pool/shutdown.hpp"
 #include "millpool/pool/stuck_info.hpp"
 
@@ -87,6 +88,8 @@ struct pool_options {
   duration block_for = std::chrono::seconds{1};  ///< for full_policy::block_for
   duration keep_alive = std::chrono::seconds{60};
   millpool::aging aging{};
+  /// What is given up while more comes than gets done. Unset: nothing, but for what when_full says.
+  std::optional<shedding_options> shedding{};
 
   /// Workers that may be added for a time, above max_workers, while others are blocked in a wait or
   /// a blocking_region. Where none is left, what only another worker could run waits until one

@@ -294,6 +294,14 @@ class worker_pool {
   // ---- watching
 
   [[nodiscard]] pool_stats stats() const;
+
+  /// How hard it is to get in, for a caller who would rather not submit then, or not so much: 0,
+  /// nothing waits; 1, a submission of that priority would be refused, or wait for room. Between,
+  /// the larger part: of the capacity, what waits; with pool_options::shedding, only of that
+  /// priority and higher; and of the wait that is too long there, the longest one. Takes the
+  /// channel's lock for a moment, and never waits. Old when it returns; the wait by half a target.
+  /// \param  priority  the lowest: of the whole pool. 	hrows std::invalid_argument if above 7.
+  [[nodiscard]] double pressure(unsigned priority = lane_count - 1) const;
   [[nodiscard]] const std::string& name() const noexcept;
   [[nodiscard]] const millpool::clock& clock() const noexcept;
 
