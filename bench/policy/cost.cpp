@@ -58,6 +58,9 @@ std::vector<subject> subjects() {
   millpool::pool_options watched = two_workers();
   watched.stuck_after = 1s;
   all.push_back({"stuck_after", watched});
+  millpool::pool_options sheds = two_workers();
+  sheds.shedding = millpool::shedding_options{};
+  all.push_back({"shedding", sheds});
   millpool::pool_options told = two_workers();
   told.on_task_end = [](const millpool::task_end_info&) {};
   all.push_back({"on_task_end", told});

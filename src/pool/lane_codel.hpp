@@ -15,12 +15,17 @@ namespace millpool {
 /// lane and for higher ones: so nothing of a lane above the highest that stands is to be shed, and
 /// lanes below it get nothing done anyway.
 ///
+/// Once it is shed from, a lane's waits say no more how much comes. So it counts as standing as long
+/// as there is something to do: until an interval in which, at more than an eighth of the looks,
+/// nothing waits in it or above.
+///
 /// Time           counts from look to look, but for no more than two periods: what stops the
 ///                process, or the thread that looks, makes no overload.
 /// Thread safety  none.
 class lane_codel {
  public:
-  using waits = std::array<duration, lane_count>;  ///< of the oldest of each lane; 0: it is empty
+  /// Of the oldest task of each lane; 0: there is none.
+  using waits = std::array<duration, lane_count>;
 
   lane_codel(duration target, duration interval, duration period) noexcept
       : target_{target}, interval_{interval}, period_{period} {}
@@ -28,7 +33,8 @@ class lane_codel {
   /// \return whether an interval is over with this look.
   bool look(time_point now, const waits& waited) noexcept;
 
-  /// The highest lane that had a standing queue in the last interval.
+  /// The highest lane that had a standing queue in the last interval; the lowest that gets something
+  /// done.
   [[nodiscard]] std::optional<std::size_t> standing() const noexcept { return standing_; }
 
   /// Nothing is known any more.
@@ -39,8 +45,12 @@ class lane_codel {
   const duration interval_;
   const duration period_;  // between two looks
   std::optional<time_point> last_look_;
-  duration passed_{};  // of the interval
-  waits shortest_{};   // in it
+  duration passed_{};      // of the interval
+  waits shortest_{};       // in it
+  std::size_t looks_ = 0;  // in it
+  std::size_t idle_ = 0;   // so often nothing waited in the lane that stands, and above
+  [[nodiscard]] bool still_stands() const noexcept;
+
   std::optional<std::size_t> standing_;
 };
 

@@ -17,10 +17,8 @@ namespace {
 // More looks say no more.
 constexpr duration often_enough = std::chrono::milliseconds{1};
 
-// In targets: what waits so long is given up. What waits at most in the lane that is served in part
-// lies between one target, or the overload would seem to be over, and that.
+// What has waited for so many targets is given up.
 constexpr int stale = 2;
-constexpr double waits_at_most = 1.5;
 
 // By so much a time that is not exact may be early: see stamp.hpp.
 duration coarse_step() noexcept {
@@ -112,7 +110,7 @@ lane_codel::waits load_shedder::waits_in(const snapshot& seen, time_point now) c
     if (!seen.oldest_of[lane]) continue;
     const time_point came = *seen.oldest_of[lane];
     const duration may_be_early = stamp::stands_for(came) == 0 ? coarse : duration::zero();
-    waits[lane] = std::max(now - stamp::time_of(came) - may_be_early, duration::zero());
+    waits[lane] = std::max(now - stamp::time_of(came) - may_be_early, duration{1});
   }
   return waits;
 }
@@ -121,12 +119,12 @@ lane_codel::waits load_shedder::waits_in(const snapshot& seen, time_point now) c
 void load_shedder::decide(const snapshot& seen, time_point now) noexcept {
   const auto highest = codel_.standing();
   if (!highest) return end_overload();
-  // By Little's law: what waits is what is served meanwhile; and one that is about to be.
+  // By Little's law: who comes as so many wait is served in a target; and one that is about to be.
   using seconds = std::chrono::duration<double>;
   const auto served =
       static_cast<double>(seen.taken[*highest] - shed(*highest) - served_[*highest]);
   const double per_second = served / seconds{std::max(now - began_, period_)}.count();
-  const double waits = per_second * waits_at_most * seconds{options_->target}.count();
+  const double waits = per_second * seconds{options_->target}.count();
   depth_max_.store(1 + static_cast<std::size_t>(std::ceil(waits)), std::memory_order_relaxed);
   lane_.store(*highest, std::memory_order_relaxed);
   if (core_.conditions().any_of(pool_conditions::sheds)) return;

@@ -12,6 +12,7 @@
 #include <chrono>
 #include <cstddef>
 #include <mutex>
+#include <optional>
 #include <random>
 #include <semaphore>
 #include <stdexcept>
@@ -64,14 +65,37 @@ TEST(LaneCodel, TheHighestLaneThatStandsIsTold) {
   EXPECT_EQ(f.codel.standing(), 2U);
 }
 
-TEST(LaneCodel, ItEndsWithTheFirstIntervalThatHasAShortWait) {
+TEST(LaneCodel, ALaneThatIsShedFromStandsAsLongAsItHasSomethingToDo) {
   lanes_of_one_pool f;
   f.look(51, 6, 50ms);
-  f.look(1, 6, 1ms);
-  f.look(48, 6, 50ms);
+  for (int i = 0; i < 20; ++i) {
+    f.look(6, 6, 0ms);
+    f.look(44, 6, 1ms);
+    EXPECT_EQ(f.codel.standing(), 6U);
+  }
+  f.look(7, 6, 0ms);
+  f.look(42, 6, 50ms);
   EXPECT_EQ(f.codel.standing(), 6U);
   f.look(1, 6, 50ms);
   EXPECT_EQ(f.codel.standing(), std::nullopt);
+}
+
+TEST(LaneCodel, ItIsNotIdleWhereAHigherLaneHasSomethingToDo) {
+  lanes_of_one_pool f;
+  f.look(51, 4, 50ms);
+  f.look(50, 3, 1ms);
+  EXPECT_EQ(f.codel.standing(), 4U);
+  f.look(50, 5, 1ms);
+  EXPECT_EQ(f.codel.standing(), std::nullopt) << "a lower one does not count";
+}
+
+TEST(LaneCodel, AHigherLaneThatStandsTakesOverAndALowerOneAfterIt) {
+  lanes_of_one_pool f;
+  f.look(51, 4, 50ms);
+  f.look(100, 2, 50ms);
+  EXPECT_EQ(f.codel.standing(), 2U);
+  f.look(100, 6, 50ms);
+  EXPECT_EQ(f.codel.standing(), 6U);
 }
 
 TEST(LaneCodel, TimeInWhichNobodyLookedIsNoOverload) {
@@ -413,6 +437,108 @@ TEST_P(Overload, Stress_EveryTaskEndsOnceWhateverIsShed) {
     EXPECT_EQ(refused, shed + seen.refused[static_cast<std::size_t>(submit_errc::shed)]);
   }
   EXPECT_EQ(ended, static_cast<std::uint64_t>(2 * each));
+}
+
+// ---- in real time: ten times as much as two workers can do
+
+struct share {
+  unsigned priority;
+  unsigned percent;
+};
+constexpr std::array<share, 3> mix{{{0, 5}, {2, 25}, {6, 70}}};  // half of what they can do is of 0
+
+class flooded_pool {
+ public:
+  using clock_type = std::chrono::steady_clock;
+
+  flooded_pool() {
+    pool_options chosen = test::sized(2);
+    chosen.when_full = full_policy::reject;
+    chosen.shedding = shedding_options{};
+    pool_.emplace(chosen);
+  }
+
+  // Tasks a second, where there is always one.
+  [[nodiscard]] double capacity() {
+    constexpr int tasks = 200;
+    worker_pool calm{test::sized(2)};
+    const auto begun = clock_type::now();
+    for (int i = 0; i < tasks; ++i) calm.post([this] { work(); });
+    calm.wait_idle();
+    return tasks / std::chrono::duration<double>{clock_type::now() - begun}.count();
+  }
+
+  struct seen {
+    std::array<int, mix.size()> offered{};
+    std::array<std::atomic<int>, mix.size()> served{};
+    std::vector<duration> refusals{};
+  };
+  // So many a second, whatever becomes of them.
+  void offer(double per_second, duration length, seen& into) {
+    std::minstd_rand chance{1};
+    const auto begun = clock_type::now();
+    const auto count = static_cast<int>(per_second * std::chrono::duration<double>{length}.count());
+    for (int i = 0; i < count; ++i) {
+      const auto due = begun + std::chrono::duration_cast<duration>(
+                                   std::chrono::duration<double>{i / per_second});
+      // A few at once.
+      if (due > clock_type::now()) static_cast<void>(never_.try_acquire_until(due + 1ms));
+      unsigned left = static_cast<unsigned>(chance() % 100);
+      std::size_t kind = 0;
+      while (left >= mix.at(kind).percent) left -= mix.at(kind++).percent;
+      ++into.offered.at(kind);
+      const auto before = clock_type::now();
+      const auto accepted =
+          pool_->post(task_options{.priority = mix.at(kind).priority}, [this, kind, &into] {
+            work();
+            into.served.at(kind).fetch_add(1);
+          });
+      if (!accepted) into.refusals.push_back(clock_type::now() - before);
+    }
+  }
+
+  [[nodiscard]] worker_pool& pool() { return *pool_; }
+
+ private:
+  void work() { static_cast<void>(never_.try_acquire_for(2ms)); }
+
+  std::counting_semaphore<> never_{0};  // what tasks wait for
+  std::optional<worker_pool> pool_;
+};
+
+// What a machine that does something else meanwhile takes away is allowed for: another try, and
+// bounds that lie below what an idle one reaches.
+TEST(OverloadInRealTime, TenTimesTheCapacityIsShedFromTheLowestPriorityOn) {
+  constexpr int attempts = 5;
+  for (int attempt = 1; attempt <= attempts; ++attempt) {
+    flooded_pool flooded;
+    flooded_pool::seen flood;
+    const double capacity = flooded.capacity();
+    flooded.offer(10 * capacity, 1s, flood);
+    EXPECT_TRUE(flooded.pool().stats().overloaded);
+    flooded_pool::seen later;
+    flooded.offer(capacity / 4, 1s, later);
+    flooded.pool().wait_idle();
+    const pool_stats ended = flooded.pool().stats();
+    EXPECT_TRUE(ended.tasks.balanced());
+    EXPECT_EQ(ended.shed[0], 0U);
+
+    const double goodput = flood.served[0] + flood.served[1] + flood.served[2];
+    std::ranges::sort(flood.refusals);
+    ASSERT_FALSE(flood.refusals.empty());
+    const duration refused_in = flood.refusals[flood.refusals.size() * 95 / 100];
+    const bool all_of_the_highest = flood.served[0] >= flood.offered[0] * 99 / 100;
+    const bool is_as_asked = goodput >= 0.8 * capacity && all_of_the_highest &&
+                             flood.served[2] <= flood.offered[2] / 20 && refused_in <= 1ms &&
+                             !ended.overloaded;
+    if (!is_as_asked && attempt < attempts) continue;
+    EXPECT_GE(goodput, 0.8 * capacity);
+    EXPECT_TRUE(all_of_the_highest) << flood.served[0] << " of " << flood.offered[0];
+    EXPECT_LE(flood.served[2], flood.offered[2] / 20) << "the lowest is shed first";
+    EXPECT_LE(refused_in, 1ms);
+    EXPECT_FALSE(ended.overloaded) << "a second later";
+    return;
+  }
 }
 
 TEST(OverloadOptions, ThatContradictEachOtherAreRefusedInOneSentence) {

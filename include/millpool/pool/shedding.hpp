@@ -12,12 +12,13 @@ namespace millpool {
 ///
 /// Overload       a lane of the channel is never without a task that has waited longer than
 ///                `target`, for an interval: more of this priority and the higher ones comes than
-///                gets done. It ends with the first interval in which no lane is so.
-/// While it lasts of the highest lane that is so, as many may wait as are taken in one and a half
-///                times the target; submissions beyond that, and all of lower priorities, are
-///                refused at once, as `shed`. What waits there for more than twice the target is
-///                given up: it ends as discarded, with submit_error `shed` in its future.
-///                Higher priorities are served as ever.
+///                gets done. It ends with the first interval in which, for an eighth of the time,
+///                nothing of these waits.
+/// While it lasts of the highest lane that is so, as many may wait as are taken in a target;
+///                submissions beyond that, and all of lower priorities, are refused at once, as
+///                `shed`. What waits there for more than twice the target is given up: it ends as
+///                discarded, with submit_error `shed` in its future. Higher priorities are served
+///                as ever.
 /// Full           at any time, a submission that finds the channel full takes the place of the
 ///                newest task of the lowest lane, if that is lower than its own. Only try_submit()
 ///                and try_post() do not.
