@@ -1,5 +1,6 @@
 #include "src/pool/load_shedder.hpp"
 
+#include "millpool/sync/asymmetric_barrier.hpp"
 #include "src/pool/pool_core.hpp"
 #include "src/pool/stamp.hpp"
 
@@ -75,10 +76,8 @@ void load_shedder::shed(queued_task&& task, const arrival& when) noexcept {
 time_point load_shedder::ring() {
   const time_point now = core_.options().time->now();
   const snapshot seen = core_.channel().look();
-  if (!may_shed()) {
-    rest();
-    return no_deadline;
-  }
+  const time_point again = deadline_after(now, period_);
+  if (!may_shed()) return may_rest() ? no_deadline : again;
   const lane_codel::waits waits = waits_in(seen, now);
   show(waits);
   if (began_ == time_point{}) begin_interval(seen, now);
@@ -91,11 +90,10 @@ time_point load_shedder::ring() {
       give_up_stale(*highest, now);
     } catch (const std::bad_alloc&) {  // NOLINT(bugprone-empty-catch): at the next look, maybe
     }
-  } else if (seen.waiting == 0) {
-    rest();
+  } else if (seen.waiting == 0 && may_rest()) {
     return no_deadline;
   }
-  return deadline_after(now, period_);
+  return again;
 }
 
 // What a pause holds back is no overload, and what was accepted before close() is to run.
@@ -168,14 +166,25 @@ void load_shedder::show(const lane_codel::waits& waits) noexcept {
   }
 }
 
-void load_shedder::rest() noexcept {
+// Whether it need not look again until a submission calls.
+bool load_shedder::may_rest() noexcept {
   end_overload();
   codel_.forget();
   began_ = {};
   show({});
+  {
+    const lock_guard lock{mutex_};
+    is_watching_ = false;
+    core_.conditions().set(pool_conditions::may_shed);
+  }
+  heavy_barrier();  // I1
+  if (!core_.channel().can_take() || core_.conditions().any_of(pool_conditions::closes))
+    return true;
   const lock_guard lock{mutex_};
-  is_watching_ = false;
-  core_.conditions().set(pool_conditions::may_shed);
+  if (is_watching_) return true;  // that submission has come, and set the alarm
+  is_watching_ = true;
+  core_.conditions().clear(pool_conditions::may_shed);
+  return false;
 }
 
 }  // namespace millpool

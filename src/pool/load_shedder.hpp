@@ -26,8 +26,11 @@ class pool_core;
 ///        comes and what waits in that lane and below is shed
 ///        overloaded --an interval without--> watching
 ///        watching --nothing waits--> calm
-/// In calm, and only then, pool_conditions::may_shed is set, by which submissions come to look().
-/// One that reads it a moment too early leaves it to the next.
+/// Invariants
+///   I1  while tasks wait and all are at work, the alarm is set, or somebody is on the way to
+///       look(). So a submission need not call unless it reads pool_conditions::may_shed, which is
+///       set in calm only: it has passed a light_barrier() since it made the task visible, and the
+///       alarm a heavy_barrier() between the end of its watch and a last look.
 /// Thread safety  every member may be called concurrently.
 class load_shedder {
  public:
@@ -63,7 +66,7 @@ class load_shedder {
   void show(const lane_codel::waits& waits) noexcept;
   void give_up_stale(std::size_t highest, time_point now);
   void end_overload() noexcept;
-  void rest() noexcept;
+  [[nodiscard]] bool may_rest() noexcept;
 
   pool_core& core_;
   const std::optional<shedding_options> options_;
