@@ -61,6 +61,9 @@ std::vector<subject> subjects() {
   millpool::pool_options judged = two_workers();
   judged.breaker = millpool::break_by({});
   all.push_back({"breaker", judged});
+  millpool::pool_options sheds = two_workers();
+  sheds.shedding = millpool::shedding_options{};
+  all.push_back({"shedding", sheds});
   millpool::pool_options told = two_workers();
   told.on_task_end = [](const millpool::task_end_info&) {};
   all.push_back({"on_task_end", told});

@@ -15,16 +15,19 @@ struct section {
   std::string_view name;
   void (*run)(const bench::effort&);
 };
-constexpr std::array<section, 5> sections{{{"cost", bench::cost},
+constexpr std::array<section, 6> sections{{{"cost", bench::cost},
                                            {"burst", bench::burst},
+                                           {"overload", bench::overload},
                                            {"sizes", bench::sizes},
                                            {"steps", bench::steps},
                                            {"stuck", bench::stuck}}};
 
 constexpr const char* how_to =
-    "Usage: ./dev bench policy [flags] [cost | burst | sizes | steps | stuck]...\n\n"
+    "Usage: ./dev bench policy [flags] [cost | burst | overload | sizes | steps | stuck]...\n\n"
     "  cost    what each policy costs an empty task of case D, on and off\n"
     "  burst   from one worker to 64: when the first comes, and when the last\n"
+    "  overload  10 x what a pool can do, with shedding and without: what is done in time, for "
+    "whom\n"
     "  sizes   a steered pool beside each fixed number of workers, for tasks that compute and that "
     "wait\n"
     "  steps   a load in steps: workers, depth and wait against time, as a picture\n"

@@ -15,6 +15,8 @@ struct effort {
 void cost(const effort& how);
 /// How soon do workers come when a burst does?
 void burst(const effort& how);
+/// What does a pool do in time, and for whom, when ten times as much comes as it can do?
+void overload(const effort& how);
 /// Does a steered pool get as much done as the best number of workers that is fixed?
 void sizes(const effort& how);
 /// How soon does another worker stand in for one that hangs?

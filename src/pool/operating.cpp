@@ -114,6 +114,15 @@ std::vector<purged_task> pool_core::purge() {
   return purged;
 }
 
+double pool_core::pressure(std::size_t lane) noexcept {
+  if (forked()) return 0.0;
+  if (is_shed(lane)) return 1.0;
+  // Where load is shed, what is in lower lanes takes nobody's place.
+  const std::size_t ahead = channel_.depth_down_to(shedder_.is_on() ? lane : lane_count - 1);
+  const double full = static_cast<double>(ahead) / static_cast<double>(capacity());
+  return std::min(1.0, std::max(full, shedder_.pressure(lane)));
+}
+
 pool_stats pool_core::stats() {
   pool_stats now;
   now.name = options_.name;
@@ -150,6 +159,8 @@ pool_stats pool_core::stats() {
   }
   now.tasks.running = inside - now.tasks.waiting;
   now.oldest_waiting = oldest_of(seen.oldest, beyond.oldest);
+  now.overloaded = is(pool_conditions::sheds);
+  for (std::size_t lane = 0; lane < lane_count; ++lane) now.shed[lane] = shedder_.shed(lane);
   now.paused = paused();
   for (std::size_t i = 0; i < submit_errc_count; ++i) {
     now.refused[i] = refused_[i].load(std::memory_order_relaxed);

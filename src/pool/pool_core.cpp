@@ -46,6 +46,7 @@ constexpr std::uint32_t some_of_rule =
 std::uint32_t at_first(const pool_options& options) noexcept {
   std::uint32_t bits = pool_conditions::long_tasks;  // until they are known to be short
   if (options.admit) bits |= pool_conditions::asks_first;
+  if (options.shedding) bits |= pool_conditions::may_shed;
   return bits | bits_of(full_rule{options}, options);
 }
 
@@ -79,6 +80,7 @@ pool_core::pool_core(pool_options options)
       crew_{*this},
       later_{*this},
       worker_limit_{*this},
+      shedder_{*this},
       stops_{*this, later_},
       watch_{*this, later_},
       breakers_{*this} {
@@ -131,15 +133,31 @@ std::shared_ptr<pool_core> pool_core::kept_alive() {
 
 std::expected<void, submit_errc> pool_core::ask_first(queued_task& task, unsigned lane,
                                                       const admission& how) {
+  if (const auto why = own_refusal_of(task, lane)) return refuse(*why);
+  if (!options_.admit) return accept_admitted(task, lane, how);
   const auto alive = kept_alive();
-  if (const auto why = refusal_of(task, lane)) return refuse(*why);
+  if (const auto why = refusal_by_hook(task, lane)) return refuse(*why);
   return accept_admitted(task, lane, how);
 }
 
-std::optional<submit_errc> pool_core::refusal_of(const queued_task& task, unsigned lane) {
+// By what the pool itself knows: no hook is called.
+std::optional<submit_errc> pool_core::own_refusal_of(const queued_task& task, unsigned lane) {
+  const visit here{*this};
+  if (is_shed(lane)) return submit_errc::shed;
   if (breakers_.refuses(task.of_class())) return submit_errc::breaker_open;
+  return std::nullopt;
+}
+
+std::optional<submit_errc> pool_core::refusal_by_hook(const queued_task& task, unsigned lane) {
   if (!options_.admit) return std::nullopt;
   return options_.admit({options_.name, name_of(task.of_class()), lane});
+}
+
+// What a task of ours submits belongs to what has begun, and is to end.
+bool pool_core::is_shed(std::size_t lane) noexcept {
+  if (!is(pool_conditions::sheds) || is(pool_conditions::closes)) return false;
+  if (runner::of(*this) != nullptr) return false;
+  return shedder_.refuses(lane);
 }
 
 std::expected<void, submit_errc> pool_core::accept_admitted(queued_task& task, unsigned lane,
@@ -181,6 +199,11 @@ std::expected<void, submit_errc> pool_core::accept_unpushed(queue_status pushed,
 std::expected<void, submit_errc> pool_core::accept_when_full(queued_task& task, unsigned lane,
                                                              const admission& how) {
   if (how.kind == admission::wait::never) return std::unexpected{submit_errc::full};
+  if (shedder_.is_on()) {
+    const auto has_one = take_a_lower_place(task, lane);
+    if (!has_one) return std::unexpected{has_one.error()};
+    if (*has_one) return {};
+  }
   full_rule rule = settings_.when_full();
   if (how.kind == admission::wait::until) {
     if (runner::of(*this) != nullptr) return run_in_caller(rule, task, lane);  // as below
@@ -266,6 +289,18 @@ std::expected<void, submit_errc> pool_core::displace_for(queued_task& task, unsi
   return {};
 }
 
+// Returns whether it has got one.
+std::expected<bool, submit_errc> pool_core::take_a_lower_place(queued_task& task, unsigned lane) {
+  arrival when;
+  const placement where = place_of(task, lane, stamp_now());
+  auto victim = channel_.push_displacing(std::move(task), where, displace::lowest, &when);
+  if (!victim && victim.error() == queue_status::full) return false;
+  if (!victim) return std::unexpected{submit_errc::closed};
+  if (*victim) shedder_.shed(std::move(**victim), when);
+  wake_for_work();
+  return true;
+}
+
 std::expected<void, submit_errc> pool_core::discard(queued_task& task) {
   if (!channel_.pass_by()) return std::unexpected{submit_errc::closed};
   end_outside(std::move(task), stamp_now(), task_state::discarded);
@@ -328,7 +363,8 @@ void pool_core::forget(detail::repeated_task& task) noexcept {
 
 std::expected<void, submit_errc> pool_core::accept_due(queued_task& task, unsigned lane) {
   if (forked()) return refuse(submit_errc::forked);
-  if (const auto why = refusal_of(task, lane)) return refuse(*why);
+  if (const auto why = own_refusal_of(task, lane)) return refuse(*why);
+  if (const auto why = refusal_by_hook(task, lane)) return refuse(*why);
   const time_point submitted = stamp_now();
   const queue_status pushed = channel_.try_push(std::move(task), place_of(task, lane, submitted));
   if (pushed == queue_status::success) {
@@ -424,6 +460,7 @@ bool pool_core::wake_an_idle_one(std::size_t waiting) noexcept {
 
 void pool_core::grow() {
   if (is(pool_conditions::may_scale)) worker_limit_.look();
+  if (is(pool_conditions::may_shed)) shedder_.look();
   if (!crew_.grow() && crew_.is_empty()) run_in_caller_for_want_of_workers();
 }
 

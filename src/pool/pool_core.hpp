@@ -16,6 +16,7 @@
 #include "src/pool/crew.hpp"
 #include "src/pool/deadline_stops.hpp"
 #include "src/pool/idle.hpp"
+#include "src/pool/load_shedder.hpp"
 #include "src/pool/own_tasks.hpp"
 #include "src/pool/settings.hpp"
 #include "src/pool/stamp.hpp"
@@ -230,7 +231,8 @@ class pool_core : public std::enable_shared_from_this<pool_core> {
   }
   /// Whether a task that waits may end unstarted, by a submission or by the cancel step.
   [[nodiscard]] bool takes_away() const noexcept {
-    return conditions_.any_of(pool_conditions::displaces | pool_conditions::cancels);
+    return options_.shedding ||
+           conditions_.any_of(pool_conditions::displaces | pool_conditions::cancels);
   }
   void report_deadlock(const deadlock_info& info) const;
 
@@ -261,6 +263,7 @@ class pool_core : public std::enable_shared_from_this<pool_core> {
   std::vector<purged_task> purge();
   [[nodiscard]] pool_stats stats();
   bool wait_idle(time_point deadline);
+  [[nodiscard]] double pressure(std::size_t lane) noexcept;
 
   // ---- what may change of the options (reconfigure.cpp)
   [[nodiscard]] pool_options options_in_force() const;
@@ -288,7 +291,7 @@ class pool_core : public std::enable_shared_from_this<pool_core> {
 
  private:
   static constexpr std::uint32_t may_be_more =
-      pool_conditions::may_grow | pool_conditions::may_scale;
+      pool_conditions::may_grow | pool_conditions::may_scale | pool_conditions::may_shed;
   static constexpr std::uint32_t measure_each =
       pool_conditions::exact_times | pool_conditions::long_tasks;
   [[nodiscard]] time_point measured_stamp() const noexcept;
@@ -316,13 +319,18 @@ class pool_core : public std::enable_shared_from_this<pool_core> {
   [[nodiscard]] duration waited_since(time_point submitted) const noexcept;
   [[nodiscard]] std::shared_ptr<pool_core> kept_alive();
   [[nodiscard]] bool is_asked_for(const queued_task& task) const noexcept {
-    constexpr std::uint32_t asks = pool_conditions::asks_first | pool_conditions::asks_breaker;
+    constexpr std::uint32_t asks =
+        pool_conditions::asks_first | pool_conditions::asks_breaker | pool_conditions::sheds;
     if (conditions_.any_of(asks)) [[unlikely]]
       return true;
     const class_record* const of_class = task.of_class();
     return of_class != nullptr && of_class->breaker.breaker != nullptr;
   }
-  [[nodiscard]] std::optional<submit_errc> refusal_of(const queued_task& task, unsigned lane);
+  [[nodiscard]] std::optional<submit_errc> own_refusal_of(const queued_task& task, unsigned lane);
+  [[nodiscard]] std::optional<submit_errc> refusal_by_hook(const queued_task& task, unsigned lane);
+  [[nodiscard]] bool is_shed(std::size_t lane) noexcept;
+  [[nodiscard]] std::expected<bool, submit_errc> take_a_lower_place(queued_task& task,
+                                                                    unsigned lane);
   std::expected<void, submit_errc> ask_first(queued_task& task, unsigned lane,
                                              const admission& how);
   std::expected<void, submit_errc> accept_admitted(queued_task& task, unsigned lane,
@@ -382,6 +390,7 @@ class pool_core : public std::enable_shared_from_this<pool_core> {
   crew crew_;
   timers later_;
   worker_limit worker_limit_;
+  load_shedder shedder_;
   deadline_stops stops_;
   watchdog watch_;
   breaker_gate breakers_;

@@ -75,6 +75,9 @@ pool_options pool_core::with_what_stays(const pool_options& wanted, const std::s
   }
   stays("reserved_workers", options_.reserved_workers, wanted.reserved_workers);
   stays("reserved_priority", options_.reserved_priority, wanted.reserved_priority);
+  if (wanted.shedding != options_.shedding) {
+    refuse("shedding is the same as long as the pool lives, and cannot become another");
+  }
   const scaling_rule& rule = options_.scaling;
   stays("scaling.queue_depth_threshold", rule.queue_depth_threshold,
         wanted.scaling.queue_depth_threshold);

@@ -77,7 +77,7 @@ void worker::main(std::shared_ptr<pool_core> core) noexcept {
 
 inline bool worker::may_run_on() const noexcept {
   constexpr std::uint32_t no_matter =
-      pool_conditions::awaited | pool_conditions::overdue | pool_conditions::keeps_none;
+      pool_conditions::no_matter_to_kept | pool_conditions::keeps_none;
   return own_turns_left_ > 0 && conditions_.none_but(no_matter) && !kept_->something_is_higher();
 }
 

@@ -61,6 +61,21 @@ void check_scaling(const std::string& who, const scaling_rule& rule, std::size_t
   above_zero(rule.interval, "interval");
 }
 
+void check_shedding(const std::string& who, const pool_options& options) {
+  if (!options.shedding) return;
+  const duration target = options.shedding->target;
+  const duration interval = options.shedding->interval;
+  if (target <= duration::zero()) {
+    throw std::invalid_argument{who + ": shedding.target must be above 0, is " +
+                                std::to_string(target.count()) + " ns"};
+  }
+  if (interval < target) {
+    throw std::invalid_argument{who + ": shedding.interval (" + std::to_string(interval.count()) +
+                                " ns) must not be below shedding.target (" +
+                                std::to_string(target.count()) + " ns)"};
+  }
+}
+
 std::string name_of(const pool_options& options) { return "worker_pool '" + options.name + "'"; }
 
 // \param   doing  what is told between the pool's name and the complaint.
@@ -93,6 +108,7 @@ pool_options checked(pool_options options, const std::string& doing) {
   not_negative(options.keep_alive, "keep_alive");
   not_negative(options.aging.bound, "aging.bound");
   check_scaling(who, options.scaling, options.queue_capacity);
+  check_shedding(who, options);
   if (options.stuck_after && *options.stuck_after < std::chrono::milliseconds{1}) {
     throw std::invalid_argument{who + ": stuck_after must be at least 1000000 ns, is " +
                                 std::to_string(options.stuck_after->count()) + " ns"};
@@ -264,6 +280,14 @@ shutdown_report worker_pool::shutdown(const shutdown_plan& plan) {
 }
 
 pool_stats worker_pool::stats() const { return core_->stats(); }
+double worker_pool::pressure(unsigned priority) const {
+  if (priority >= lane_count) {
+    throw std::invalid_argument{"worker_pool '" + name() +
+                                "': pressure: priority: 0 (the highest) " + "to 7, is " +
+                                std::to_string(priority)};
+  }
+  return core_->pressure(priority);
+}
 const std::string& worker_pool::name() const noexcept { return core_->options().name; }
 const clock& worker_pool::clock() const noexcept { return *core_->options().time; }
 bool worker_pool::is_own_thread() const noexcept { return runner::of(*core_) != nullptr; }

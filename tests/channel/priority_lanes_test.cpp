@@ -116,6 +116,40 @@ TEST_F(PriorityLanes, GiveUpTheNewestOfTheLowestLaneForAHigherOne) {
   EXPECT_EQ(lanes.take_lowest_below(0), std::nullopt);
 }
 
+TEST_F(PriorityLanes, GiveUpTheOldestOfALaneIfItCameBefore) {
+  put(40, 4);
+  time.advance(1ms);
+  put(41, 4);
+  put(70, 7);
+  EXPECT_EQ(lanes.take_older(4, time.now() - 1ms), std::nullopt);
+  EXPECT_EQ(lanes.take_older(7, time.now()), std::nullopt);
+  EXPECT_EQ(lanes.take_older(3, time.now() + 1h), std::nullopt);
+  EXPECT_EQ(lanes.take_older(4, time.now()), 40);
+  EXPECT_EQ(lanes.take_older(4, time.now()), std::nullopt);
+  EXPECT_EQ(lanes.oldest(4), time.now());
+  EXPECT_EQ(lanes.taken(4), 1u);
+  EXPECT_EQ(lanes.taken(7), 0u);
+}
+
+TEST_F(PriorityLanes, ServeTheNewestOfALaneFirstWhileTheyAreToldTo) {
+  for (int i = 0; i < 3; ++i) put(30 + i, 3);
+  put(50, 5);
+  lanes.serve_newest_first(true);
+  EXPECT_EQ(next(), 32);
+  EXPECT_EQ(lanes.take_more(3, 2, time, [](int, const arrival&) {}), 0u) << "one at a time";
+  lanes.serve_newest_first(false);
+  EXPECT_EQ(drain(), (order{30, 31, 50}));
+}
+
+TEST_F(PriorityLanes, ServeTheNewestFirstButAgedLanesInTheirTurn) {
+  put(70, 7);
+  put(71, 7);
+  time.advance(2s);
+  put(0, 0);
+  lanes.serve_newest_first(true);
+  EXPECT_EQ(drain(), (order{71, 0, 70}));
+}
+
 TEST_F(PriorityLanes, FindTheNewestThatIsWanted) {
   const auto even = [](int value) { return value % 2 == 0; };
   EXPECT_EQ(lanes.take_newest_if(even), std::nullopt);

@@ -346,6 +346,37 @@ TEST_F(TaskChannel, TakesTheNewestThatIsWantedAndLetsAProducerIn) {
   EXPECT_FALSE(channel.take_newest_if([](const value& each) { return *each == 9; }).has_value());
 }
 
+TEST_F(TaskChannel, TakesWhatIsOlderThanThatAndLetsAProducerIn) {
+  task_channel<int> channel{1, {}, time};
+  ASSERT_TRUE(channel.push(1, 4));
+  std::jthread waits{[&] { EXPECT_TRUE(channel.push(2, 4)); }};
+  while (channel.look().producers == 0) std::this_thread::yield();
+  arrival when;
+  EXPECT_EQ(channel.take_older(4, time.now(), &when), std::nullopt);
+  time.advance(1ms);
+  channel.pause();
+  EXPECT_EQ(channel.take_older(4, time.now(), &when), std::nullopt);
+  channel.resume();
+  EXPECT_EQ(channel.take_older(4, time.now(), &when), 1);
+  EXPECT_EQ(when.lane, 4u);
+  EXPECT_EQ(when.came, time.now() - 1ms);
+  waits.join();
+  EXPECT_EQ(channel.depth(4), 1u);
+  EXPECT_EQ(channel.depth_down_to(3), 0u);
+  EXPECT_EQ(channel.depth_down_to(7), 1u);
+}
+
+TEST_F(TaskChannel, HoldsNoSerialKeyForWhatIsGivenUp) {
+  serial_keys keys;
+  task_channel<int> channel{4, {}, time, &keys};
+  ASSERT_TRUE(channel.push(1, {4, 7, std::nullopt}));
+  ASSERT_TRUE(channel.push(2, {4, 7, std::nullopt}));
+  time.advance(1ms);
+  arrival when;
+  EXPECT_EQ(channel.take_older(4, time.now(), &when), 1);
+  EXPECT_EQ(*channel.try_pop(), 2);
+}
+
 TEST_F(TaskChannel, TakesAllInOrderAndLetsProducersIn) {
   task_channel<value> channel{2};
   ASSERT_TRUE(channel.push(of(1), 7));

@@ -15,7 +15,7 @@ enum class submit_errc : std::uint8_t {
   breaker_open,    ///< a circuit breaker refuses for now
   rate_limited,    ///< above the configured rate
   limit_exceeded,  ///< above the configured concurrency
-  shed,            ///< dropped at the door because of overload
+  shed,            ///< dropped because of overload: at the door, or after it had waited
   would_deadlock,  ///< no refusal: the wait for the result could never end
   forked,          ///< this process is a fork of the one that owns the pool: it has no workers
 };
@@ -27,7 +27,7 @@ enum class task_state : std::uint8_t {
   failed,     ///< it threw
   cancelled,  ///< it was stopped before its start, or stopped itself by throwing task_stopped
   expired,    ///< its start_by or deadline passed before its start
-  discarded,  ///< a full_policy or purge() took it out of the channel
+  discarded,  ///< a full_policy, shedding or purge() took it out of the channel
   abandoned,  ///< it still ran when shutdown gave up on it
 };
 inline constexpr std::size_t task_state_count = 6;
@@ -35,7 +35,8 @@ inline constexpr std::size_t task_state_count = 6;
 [[nodiscard]] std::string_view to_string(submit_errc code) noexcept;
 [[nodiscard]] std::string_view to_string(task_state state) noexcept;
 
-/// Thrown by future::get() when the submission was refused, and by waits that could never end.
+/// Thrown by future::get() when the submission was refused, or the task shed, and by waits that
+/// could never end.
 class submit_error : public std::runtime_error {
  public:
   explicit submit_error(submit_errc code);

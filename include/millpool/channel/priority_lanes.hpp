@@ -116,9 +116,16 @@ class priority_lanes {
   [[nodiscard]] std::uint32_t with_memory() const noexcept { return with_memory_; }
   [[nodiscard]] std::uint64_t pushed() const noexcept { return taken_ + size_; }  ///< values ever
   [[nodiscard]] std::size_t ready() const noexcept { return size_ - blocked_.size(); }
+  /// Values ever taken out of this lane, whoever took them.
+  [[nodiscard]] std::uint64_t taken(std::size_t lane) const noexcept { return taken_of_[lane]; }
 
   /// When the value came that has waited longest in any lane; nothing if there is none.
   [[nodiscard]] std::optional<time_point> oldest() const noexcept;
+  /// The same of one lane, without those that are blocked.
+  [[nodiscard]] std::optional<time_point> oldest(std::size_t lane) const noexcept {
+    if ((occupied_ >> lane & 1u) == 0) return std::nullopt;
+    return first_came(lane);
+  }
 
   /// Makes room for `count` more values at `where`, so that the next `count` emplaces cannot throw.
   void reserve(std::size_t count, const placement& where);
@@ -159,6 +166,13 @@ class priority_lanes {
   /// Takes the newest value of the lowest occupied lane, if that lane is lower than `lane`. For
   /// good.
   std::optional<T> take_lowest_below(std::size_t lane, arrival* told = nullptr);
+
+  /// Takes the oldest value of `lane`, if it came before `then` and is not blocked. For good.
+  std::optional<T> take_older(std::size_t lane, time_point then, arrival* told = nullptr);
+
+  /// From here on take_next() takes the newest of a lane's values that have no key, or the oldest
+  /// again.
+  void serve_newest_first(bool so) noexcept { newest_first_ = so; }
 
   /// Takes the newest value for which `wanted(const T&)` holds and that has no serial key.
   template <class Predicate>
@@ -248,6 +262,7 @@ class priority_lanes {
   // From a lane's ring. took_from_ring() follows.
   void took_from_ring(std::size_t at_lane, std::size_t count = 1) noexcept;
   T take_ring_first(std::size_t at_lane, arrival* told) noexcept;
+  T take_ring_last(std::size_t at_lane, arrival* told) noexcept;
 
   std::array<lane_values, lane_count> lanes_{};
   aging aging_;
@@ -256,7 +271,9 @@ class priority_lanes {
   std::uint32_t shut_ = 0;
   std::uint32_t with_memory_ = 0;
   std::size_t size_ = 0;
-  std::uint64_t taken_ = 0;   // values ever: those pushed are not counted one by one
+  std::uint64_t taken_ = 0;  // values ever: those pushed are not counted one by one
+  std::array<std::uint64_t, lane_count> taken_of_{};  // the same, by lane
+  bool newest_first_ = false;
   std::uint32_t free_ = nil;  // I2: linked by `after`
   std::uint32_t takes_since_aged_ = std::numeric_limits<std::uint32_t>::max();
   std::vector<std::unique_ptr<slot[]>> blocks_;  // blocks never move: a slot keeps its index
@@ -370,6 +387,7 @@ template <class T>
 void priority_lanes<T>::took_from_ring(std::size_t at_lane, std::size_t count) noexcept {
   size_ -= count;
   taken_ += count;
+  taken_of_[at_lane] += count;
   lane_ring<T>& from = lanes_[at_lane].ring;
   if (!from.empty()) return;
   from.shrink();
@@ -386,6 +404,15 @@ T priority_lanes<T>::take_ring_first(std::size_t at_lane, arrival* told) noexcep
 }
 
 template <class T>
+T priority_lanes<T>::take_ring_last(std::size_t at_lane, arrival* told) noexcept {
+  lane_ring<T>& from = lanes_[at_lane].ring;
+  if (told != nullptr) *told = {from.came(from.size() - 1), at_lane};
+  T value = from.take_last();
+  took_from_ring(at_lane);
+  return value;
+}
+
+template <class T>
 T priority_lanes<T>::take(std::uint32_t index, arrival* told) noexcept {
   unlink(index);
   slot& leaving = at(index);
@@ -393,6 +420,7 @@ T priority_lanes<T>::take(std::uint32_t index, arrival* told) noexcept {
   --lanes_[leaving.where.lane].listed;
   --size_;
   ++taken_;
+  ++taken_of_[leaving.where.lane];
   T value = std::move(*leaving.value);
   leaving.value.reset();
   leaving.after = std::exchange(free_, index);  // I2
@@ -446,7 +474,9 @@ std::optional<T> priority_lanes<T>::take_next(const clock& time, arrival* told, 
         continue;
       }
     }
-    if (!lanes_[served].ring.empty()) return take_ring_first(served, told);
+    if (!lanes_[served].ring.empty()) {
+      return newest_first_ ? take_ring_last(served, told) : take_ring_first(served, told);
+    }
     const std::uint32_t index = first_of(served);
     if (try_acquire(at(index))) return take(index, told);
     block(index);
@@ -459,7 +489,7 @@ template <class Keep>
 std::size_t priority_lanes<T>::take_more(std::size_t at_lane, std::size_t count, const clock& time,
                                          Keep keep) {
   // Behind a value that aging served comes one of a higher lane.
-  if (!any_ready() || highest() != at_lane) return 0;
+  if (!any_ready() || highest() != at_lane || newest_first_) return 0;
   lane_ring<T>& from = lanes_[at_lane].ring;
   count = takes_before_aged(std::min(count, from.size()), time);
   if (count == 0) return 0;
@@ -540,11 +570,15 @@ std::optional<T> priority_lanes<T>::take_lowest_below(std::size_t lane, arrival*
   if (!any_ready() || lowest() <= lane) return std::nullopt;
   const std::size_t low = lowest();
   if (lanes_[low].tail != nil) return take_for_good(lanes_[low].tail, told);
-  lane_ring<T>& from = lanes_[low].ring;
-  if (told != nullptr) *told = {from.came(from.size() - 1), low};
-  T value = from.take_last();
-  took_from_ring(low);
-  return value;
+  return take_ring_last(low, told);
+}
+
+template <class T>
+std::optional<T> priority_lanes<T>::take_older(std::size_t lane, time_point then, arrival* told) {
+  const auto first = oldest(lane);
+  if (!first || *first >= then) return std::nullopt;
+  if (!lanes_[lane].ring.empty()) return take_ring_first(lane, told);
+  return take_for_good(lanes_[lane].head, told);
 }
 
 template <class T>

@@ -149,6 +149,17 @@ class task_channel {
   [[nodiscard]] std::expected<taken, queue_status> try_take(std::size_t more_max, std::size_t& held,
                                                             Keep keep, bool* entered = nullptr);
 
+  /// Never waits. Takes the oldest value of `lane`, if it came before `then` and can be taken; for
+  /// good: a serial key of its is not held. O(1).
+  [[nodiscard]] std::optional<T> take_older(std::size_t lane, time_point then, arrival* told);
+
+  /// From here on the newest of a lane's values that have no key is taken first, or the oldest
+  /// again, as at the beginning. The newest are taken one at a time.
+  void serve_newest_first(bool so) noexcept {
+    const lock_guard lock{mutex_};
+    lanes_.serve_newest_first(so);
+  }
+
   /// Never waits. Takes the newest value for which `wanted(const T&)` holds and that has no serial
   /// key: those keep their order. O(size).
   template <class Predicate>
@@ -234,8 +245,25 @@ class task_channel {
     std::size_t producers;                      ///< that wait for a place
     std::uint64_t pushed;                       ///< values ever put in, or passed by
     std::optional<time_point> oldest;           ///< when the oldest waiting value came
+    /// The same by lane, of those that can be taken.
+    std::array<std::optional<time_point>, lane_count> oldest_of{};
+    std::array<std::uint64_t, lane_count> taken{};  ///< values ever taken, by lane
   };
   [[nodiscard]] snapshot look();
+
+  /// How many values wait in `lane`, and in it and all higher ones, at some moment of the call.
+  [[nodiscard]] std::size_t depth(std::size_t lane) noexcept {
+    const lock_guard lock{mutex_};
+    collect(0);
+    return lanes_.size(lane);
+  }
+  [[nodiscard]] std::size_t depth_down_to(std::size_t lane) noexcept {
+    const lock_guard lock{mutex_};
+    collect(0);
+    std::size_t sum = 0;
+    for (std::size_t each = 0; each <= lane; ++each) sum += lanes_.size(each);
+    return sum;
+  }
 
   /// Counts a value that passes by the channel, as if it were pushed and taken at once, whatever
   /// the capacity. \return false if the channel is closed.
@@ -586,6 +614,16 @@ std::expected<typename task_channel<T>::taken, queue_status> task_channel<T>::tr
 }
 
 template <class T>
+std::optional<T> task_channel<T>::take_older(std::size_t lane, time_point then, arrival* told) {
+  const lock_guard lock{mutex_};
+  collect(0);
+  if (nothing_to_take()) return std::nullopt;
+  std::optional<T> value = lanes_.take_older(lane, then, told);
+  if (value) made_room();
+  return value;
+}
+
+template <class T>
 template <class Predicate>
 std::optional<T> task_channel<T>::take_newest_if(Predicate wanted, arrival* told) {
   const lock_guard lock{mutex_};
@@ -717,7 +755,11 @@ typename task_channel<T>::snapshot task_channel<T>::look() {
   snapshot now{capacity_,      {},         lanes_.size(),
                reserved_,      producers_, lanes_.pushed() + passed_by_,
                lanes_.oldest()};
-  for (std::size_t lane = 0; lane < lane_count; ++lane) now.depth[lane] = lanes_.size(lane);
+  for (std::size_t lane = 0; lane < lane_count; ++lane) {
+    now.depth[lane] = lanes_.size(lane);
+    now.oldest_of[lane] = lanes_.oldest(lane);
+    now.taken[lane] = lanes_.taken(lane);
+  }
   return now;
 }
 

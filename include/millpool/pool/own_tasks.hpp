@@ -48,7 +48,12 @@ class alignas(cache_line_size) pool_conditions {
     overdue = 2048,        ///< a task that runs may be stuck: who ends one looks whether it is his
     keeps_none = 4096,  ///< what tasks submit goes through the channel: the full_policy wants that
     displaces = 8192,   ///< what waits may have to make room, and so lies in the channel
+    may_shed = 32768,  ///< nobody watches the queue for a load_shedder: who finds all at work calls
+    sheds = 65536,     ///< submissions of some lanes are refused, for now
   };
+
+  /// What does not concern a task that its worker keeps.
+  static constexpr std::uint32_t no_matter_to_kept = awaited | overdue | may_shed | sheds;
 
   explicit pool_conditions(std::uint32_t bits) noexcept : word_{bits} {}
 
@@ -137,7 +142,7 @@ class own_tasks {
     if (unmeasured == 0 || task.extras() != nullptr) return false;
     // Beside other priorities it is the channel that knows whose turn it is, and who has aged.
     if (lane != this->lane() || channel_.ready_lanes().any_but(lane)) return false;
-    if (!has_place(pool_conditions::awaited | pool_conditions::overdue)) return false;
+    if (!has_place(pool_conditions::no_matter_to_kept)) return false;
     --unmeasured;
     count_accepted();  // pool_core I1
     push_visibly(task);
@@ -147,7 +152,7 @@ class own_tasks {
   /// Leaves `half` where others can take it, until take_back(). \return false: it does not.
   [[nodiscard]] bool fork(const task_kind& kind, completion& half) {
     // It is not measured, nor is it a submission.
-    constexpr std::uint32_t no_matter = pool_conditions::awaited | pool_conditions::overdue |
+    constexpr std::uint32_t no_matter = pool_conditions::no_matter_to_kept |
                                         pool_conditions::long_tasks | pool_conditions::exact_times |
                                         pool_conditions::asks_first | pool_conditions::asks_breaker;
     if (!has_place(no_matter)) return false;

@@ -6,6 +6,7 @@
 #include "millpool/channel/priority_lanes.hpp"
 #include "millpool/pool/deadlock.hpp"
 #include "millpool/pool/scaling.hpp"
+#include "millpool/pool/shedding.hpp"
 #include "millpool/pool/shutdown.hpp"
 #include "millpool/pool/stuck_info.hpp"
 #include "millpool/pool/task_breaker.hpp"
@@ -91,6 +92,8 @@ struct pool_options {
   duration block_for = std::chrono::seconds{1};  ///< for full_policy::block_for
   duration keep_alive = std::chrono::seconds{60};
   millpool::aging aging{};
+  /// What is given up while more comes than gets done. Unset: nothing, but for what when_full says.
+  std::optional<shedding_options> shedding{};
 
   /// So many workers never start a task whose priority is lower than `reserved_priority`, so that
   /// long ones cannot occupy all: of these low tasks at most max_workers less this run at once, on

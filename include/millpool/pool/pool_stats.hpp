@@ -44,6 +44,9 @@ struct pool_stats {
   /// Age of the oldest task that waits in the channel or was put off, or zero: not of what workers
   /// keep. It may be some milliseconds too long.
   duration oldest_waiting{};
+  bool overloaded = false;  ///< submissions of some priorities are refused: see shedding_options
+  /// Accepted tasks that were given up, by priority. They are among the discarded ones.
+  std::array<std::uint64_t, lane_count> shed{};
   worker_counts workers;
   std::size_t min_workers = 0;
   std::size_t max_workers = 0;
