@@ -171,6 +171,65 @@ TEST(TaskChannelModel, AProducerThatGivesUpPassesItsWakeOn) {
   explore::expect_holds<one_gives_up>();
 }
 
+// One of them waits as long as a rule is in force, which is then given up: it comes back, and the
+// wake that it was sent goes to the other.
+struct one_asks_whether_it_goes_on {
+  static constexpr unsigned threads = 3;
+
+  void thread(unsigned which) {
+    if (which == 0) {
+      in_force.store(false, std::memory_order_relaxed);
+      channel.ask_producers();
+      check(sums.pop(channel), "there is a value");
+    } else if (which == 1) {
+      const auto goes_on = [&] { return in_force.load(std::memory_order_relaxed); };
+      const auto status = channel.push_while(goes_on, 1, 4, no_deadline);
+      check(status == queue_status::success || status == queue_status::full, "in or back");
+      if (status == queue_status::success) {
+        ++sums.pushed[1];
+        check(sums.pop(channel), "there is a value");
+      }
+    } else {
+      sums.push(channel, 2);
+    }
+  }
+  void end() {
+    sums.check_equal(channel);
+    check(sums.pushed[2] == 1, "the other came in");
+  }
+
+  one_asks_whether_it_goes_on() { sums.push(channel, 5); }
+  explore::virtual_clock time;
+  task_channel<int> channel{1, {}, time};
+  atomic<bool> in_force{true};
+  tally sums;
+};
+// The same where no place ever comes free.
+struct all_ask_whether_they_go_on {
+  static constexpr unsigned threads = 3;
+
+  void thread(unsigned which) {
+    if (which == 0) {
+      in_force.store(false, std::memory_order_relaxed);
+      channel.ask_producers();
+    } else {
+      const auto goes_on = [&] { return in_force.load(std::memory_order_relaxed); };
+      check(channel.push_while(goes_on, 1, 4, no_deadline) == queue_status::full, "back");
+    }
+  }
+  void end() { check(channel.look().producers == 0, "nobody waits"); }
+
+  all_ask_whether_they_go_on() { (void)channel.push(0, 4); }
+  explore::virtual_clock time;
+  task_channel<int> channel{1, {}, time};
+  atomic<bool> in_force{true};
+};
+
+TEST(TaskChannelModel, AProducerThatIsToldNotToGoOnComesBack) {
+  explore::expect_holds<one_asks_whether_it_goes_on>();
+  explore::expect_holds<all_ask_whether_they_go_on>();
+}
+
 struct two_consumers_at_the_close {
   static constexpr unsigned threads = 3;
 
@@ -273,6 +332,7 @@ TEST(TaskChannelModel, CatchesANotifyThatWakesNobody) {
   explore::expect_caught<one_place<task_channel<int>>>(fault::notify_one_wakes_nobody);
   explore::expect_caught<close_at_any_moment<task_channel<int>>>(fault::notify_all_wakes_nobody);
   explore::expect_caught<room_by_capacity<task_channel<int>>>(fault::notify_all_wakes_nobody);
+  explore::expect_caught<all_ask_whether_they_go_on>(fault::notify_all_wakes_nobody);
 }
 TEST(TaskChannelModel, CatchesACloseThatWakesOneOfTwo) {
   explore::expect_caught<two_consumers_at_the_close>(fault::notify_all_wakes_one);
