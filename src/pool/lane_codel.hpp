@@ -10,14 +10,14 @@
 
 namespace millpool {
 
-/// CoDel for each lane: one has a standing queue where, for an interval, its oldest task has at each
-/// look waited longer than the target. As priority decides who is taken, a task waits for its own
-/// lane and for higher ones: so nothing of a lane above the highest that stands is to be shed, and
-/// lanes below it get nothing done anyway.
+/// CoDel for each lane: one has a standing queue where, for an interval, its oldest task has at
+/// each look waited longer than the target. As priority decides who is taken, a task waits for its
+/// own lane and for higher ones: so nothing of a lane above the highest that stands is to be shed,
+/// and lanes below it get nothing done anyway.
 ///
-/// Once it is shed from, a lane's waits say no more how much comes. So it counts as standing as long
-/// as there is something to do: until an interval in which, at more than an eighth of the looks,
-/// nothing waits in it or above.
+/// Once it is shed from, a lane's waits say no more how much comes. So it counts as standing as
+/// long as there is something to do: until an interval in which, at more than an eighth of the
+/// looks, nothing waits in it or above.
 ///
 /// Time           counts from look to look, but for no more than two periods: what stops the
 ///                process, or the thread that looks, makes no overload.
@@ -33,8 +33,8 @@ class lane_codel {
   /// \return whether an interval is over with this look.
   bool look(time_point now, const waits& waited) noexcept;
 
-  /// The highest lane that had a standing queue in the last interval; the lowest that gets something
-  /// done.
+  /// The highest lane that had a standing queue in the last interval: the lowest that gets
+  /// something done.
   [[nodiscard]] std::optional<std::size_t> standing() const noexcept { return standing_; }
 
   /// Nothing is known any more.

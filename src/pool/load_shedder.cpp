@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <cstdint>
 #include <ctime>
 #include <exception>
 #include <new>
@@ -119,9 +120,9 @@ void load_shedder::decide(const snapshot& seen, time_point now) noexcept {
   if (!highest) return end_overload();
   // By Little's law: who comes as so many wait is served in a target; and one that is about to be.
   using seconds = std::chrono::duration<double>;
-  const auto served =
-      static_cast<double>(seen.taken[*highest] - shed(*highest) - served_[*highest]);
-  const double per_second = served / seconds{std::max(now - began_, period_)}.count();
+  const std::int64_t served = served_in(seen, *highest) - served_[*highest];
+  const double per_second = static_cast<double>(std::max<std::int64_t>(served, 0)) /
+                            seconds{std::max(now - began_, period_)}.count();
   const double waits = per_second * seconds{options_->target}.count();
   depth_max_.store(1 + static_cast<std::size_t>(std::ceil(waits)), std::memory_order_relaxed);
   lane_.store(*highest, std::memory_order_relaxed);
@@ -133,8 +134,13 @@ void load_shedder::decide(const snapshot& seen, time_point now) noexcept {
 void load_shedder::begin_interval(const snapshot& seen, time_point now) noexcept {
   began_ = now;
   for (std::size_t lane = 0; lane < lane_count; ++lane) {
-    served_[lane] = seen.taken[lane] - shed(lane);
+    served_[lane] = served_in(seen, lane);
   }
+}
+
+// What is displaced just now is counted in one of these already, and in the other not yet.
+std::int64_t load_shedder::served_in(const snapshot& seen, std::size_t lane) const noexcept {
+  return static_cast<std::int64_t>(seen.taken[lane]) - static_cast<std::int64_t>(shed(lane));
 }
 
 // One at a time: their ends are told under no lock, and whoever takes tasks need not wait for all.

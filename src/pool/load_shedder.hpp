@@ -41,8 +41,8 @@ class load_shedder {
   /// All are at work, and nobody watches.
   void look() noexcept;
 
-  /// Whether a submission to `lane` is to be refused. Takes the channel's lock, for the lane that is
-  /// served in part. REQUIRES: pool_conditions::sheds was seen.
+  /// Whether a submission to `lane` is to be refused. Takes the channel's lock, for the lane that
+  /// is served in part.
   [[nodiscard]] bool refuses(std::size_t lane) noexcept;
 
   /// How near a lane is to shedding: the longest wait in it and the higher ones, at the last look,
@@ -51,6 +51,7 @@ class load_shedder {
 
   /// A task that was accepted is given up.
   void shed(queued_task&& task, const arrival& when) noexcept;
+  /// So many of that lane were. It counts them a moment late.
   [[nodiscard]] std::uint64_t shed(std::size_t lane) const noexcept {
     return shed_[lane].load(std::memory_order_relaxed);  // relaxed: a count, read by people
   }
@@ -63,6 +64,7 @@ class load_shedder {
   [[nodiscard]] lane_codel::waits waits_in(const snapshot& seen, time_point now) const noexcept;
   void decide(const snapshot& seen, time_point now) noexcept;
   void begin_interval(const snapshot& seen, time_point now) noexcept;
+  [[nodiscard]] std::int64_t served_in(const snapshot& seen, std::size_t lane) const noexcept;
   void show(const lane_codel::waits& waits) noexcept;
   void give_up_stale(std::size_t highest, time_point now);
   void end_overload() noexcept;
@@ -75,8 +77,8 @@ class load_shedder {
 
   // The timers' thread's alone:
   lane_codel codel_;
-  time_point began_{};                              // the interval did
-  std::array<std::uint64_t, lane_count> served_{};  // tasks, by lane, when it did
+  time_point began_{};                             // the interval did
+  std::array<std::int64_t, lane_count> served_{};  // tasks, by lane, when it did
 
   mutex mutex_;
   bool is_watching_ = false;  // guarded by mutex_: the alarm is set, or rings

@@ -22,8 +22,8 @@ namespace millpool {
 /// Full           at any time, a submission that finds the channel full takes the place of the
 ///                newest task of the lowest lane, if that is lower than its own. Only try_submit()
 ///                and try_post() do not.
-/// Not shed       what tasks of the pool submit to it is not refused, nor is what their workers keep
-///                given up: what has begun is to end. Neither is anything after close().
+/// Not shed       what tasks of the pool submit to it is not refused, and what their workers keep
+///                of it is not given up: what has begun is to end. Nor is anything after close().
 /// Units          `target` should be more than a task takes, and `interval` more than a burst that
 ///                need not worry; and more than a steered pool takes to grow.
 /// Cost           a submission, and a task, pay nothing until the pool is overloaded; then those of

@@ -330,10 +330,10 @@ class worker_pool {
 
   /// How hard it is to get in, for a caller who would rather not submit then, or not so much. 0:
   /// nothing waits. 1: a submission of that priority would be refused as `shed` or find the channel
-  /// full, or what waits there does so for too long. Between, the larger part: of the capacity, what
-  /// waits; and, with pool_options::shedding, of twice its target, the longest wait. With shedding
-  /// only what has that priority or a higher one counts. Never waits, but for the channel's lock.
-  /// Old when it returns; the wait by half a target.
+  /// full, or what waits there does so for too long. Between, the larger part: of the capacity,
+  /// what waits; and, with pool_options::shedding, of twice its target, the longest wait. With
+  /// shedding only what has that priority or a higher one counts. Never waits, but for the
+  /// channel's lock. Old when it returns; the wait by half a target.
   /// \param  priority  the lowest: of the whole pool. \throws std::invalid_argument if above 7.
   [[nodiscard]] double pressure(unsigned priority = lane_count - 1) const;
   [[nodiscard]] const std::string& name() const noexcept;
