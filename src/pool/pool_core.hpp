@@ -205,8 +205,8 @@ class pool_core : public std::enable_shared_from_this<pool_core> {
   void release_serial(std::uint64_t key);
 
   /// Takes a task that reports to `owner`, the newest, out of the channel or of what was put off.
-  /// One that has a serial key comes after those without; and so does each that is before it by that
-  /// key, if that is free.
+  /// One that has a serial key comes after those without; and so does each that is before it by
+  /// that key, if that is free.
   /// \param  is_it  set to false where it is one of the latter: then there may be more.
   [[nodiscard]] std::optional<waiting_task> take_owned_by(const void* owner, bool& is_it);
   /// A task that waits, as who looks for deadlocks sees it.

@@ -96,7 +96,9 @@ bool worker::sleep_until_woken(bool lazily) {
   // And where the pool is closed: then those who are awake end, and do not look for others.
   const bool looks = !lazily || asleep >= core_.workers().live() || !idle.anybody_dozes() ||
                      conditions_.any_of(pool_conditions::closes);
-  if ((looks && core_.work_visible()) ||
+  // What the limit holds back from others is not held back from who keeps it, but by a pause.
+  const bool goes_on = keeps_something() && !core_.paused();
+  if ((looks && core_.work_visible()) || goes_on ||
       (!keeps_something() && conditions_.any_of(pool_conditions::surplus))) {
     if (!idle.leave(*this)) wake_up();
     return true;

@@ -232,17 +232,21 @@ TEST_F(ReservedWorkers, MayRunWhatAnotherTaskWaitsFor) {
 TEST_F(ReservedWorkers, AreLeftByALowTaskThatBlocks) {
   for (const reserve& each : reserves) {
     worker_pool pool{reserving(each)};
+    std::atomic<int> started{0};
+    test::gate blocks;
     test::gate door;
-    std::atomic<int> blocked{0};
     for (int i = 0; i < each.limit(); ++i) {
       pool.post(of_low, [&] {
+        ++started;
+        blocks.pass();
         const blocking_region here;
-        ++blocked;
         door.pass();
       });
     }
-    test::await([&] { return blocked == each.limit(); });
-    pool.submit(of_low, [] {}).get();  // or for ever
+    test::await([&] { return started == each.limit(); });
+    auto next = pool.submit(of_low, [] {});
+    blocks.open();
+    next.get();  // or for ever
     door.open();
     pool.wait_idle();
     // And all is as before.
@@ -251,6 +255,18 @@ TEST_F(ReservedWorkers, AreLeftByALowTaskThatBlocks) {
     crowd.let_go();
     pool.wait_idle();
     EXPECT_EQ(crowd.most(), each.limit());
+  }
+}
+
+TEST_F(ReservedWorkers, LeaveWhatALowTaskHasSubmittedToTheOtherLowOnes) {
+  worker_pool pool{reserving({8, 2})};
+  for (int i = 0; i < test::scaled(50); ++i) {
+    std::atomic<int> done{0};
+    auto stays = pool.submit(of_low, [&] {
+      for (int j = 0; j < 20; ++j) pool.post(of_low, [&] { ++done; });
+      test::await([&] { return done == 20; });  // or for ever
+    });
+    stays.get();
   }
 }
 

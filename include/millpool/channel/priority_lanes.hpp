@@ -178,8 +178,8 @@ class priority_lanes {
   template <class Predicate>
   std::optional<T> take_newest_if(Predicate wanted, arrival* told = nullptr);
 
-  /// Where `wanted(const T&)` holds for a value with a serial key that is free: takes the next value
-  /// of that key, which is then held. O(values with keys).
+  /// Where `wanted(const T&)` holds for a value with a serial key that is free: takes the next
+  /// value of that key, which is then held. O(values with keys).
   /// \param  is_it  set to whether it is that value, and not one that comes before it.
   template <class Predicate>
   std::optional<T> take_next_of_its_key(Predicate wanted, arrival* told, bool& is_it);
