@@ -102,7 +102,8 @@ struct pool_options {
   ///
   /// Not counted: what a wait runs here and now, be it for a result, a join() or wait_idle(), and
   /// what a full pool's submitter runs itself; such a task runs for the task that it is run by. One
-  /// that blocks is not counted as long as it does. The parts of a low task's join() are low, too.
+  /// that blocks is not counted as long as it does; one that is stuck is. The parts of a low task's
+  /// join() are low, too.
   /// What waits for these workers alone is not passed over: aging does not reach it.
   std::size_t reserved_workers = 0;
   /// The lowest priority that they serve; above 7 there has to be a lower one.
