@@ -524,7 +524,8 @@ void pool_core::limit_low_work(std::size_t workers) noexcept {
 std::optional<waiting_task> pool_core::take_put_off(bool* entered, std::size_t* lane) {
   if (!any_put_off()) return std::nullopt;
   std::size_t none = 0;
-  auto taken = put_off_.try_take(0, none, [](queued_task&&, const arrival&) noexcept {}, entered);
+  auto taken = put_off_.try_take(
+      0, none, [](queued_task&&, const arrival&) noexcept {}, entered);
   if (!taken) return std::nullopt;
   if (lane != nullptr) *lane = taken->when.lane;
   left_put_off(1);

@@ -83,7 +83,7 @@ void answer(int /*signal*/, siginfo_t* /*from*/, void* context) noexcept {
 }
 
 bool handler_is_ours() noexcept {
-  struct sigaction now{};
+  struct sigaction now {};
   return ::sigaction(stack_signal(), nullptr, &now) == 0 && (now.sa_flags & SA_SIGINFO) != 0 &&
          now.sa_sigaction == &answer;
 }
@@ -153,10 +153,10 @@ void prepare_stacks() noexcept {
   // The first call of backtrace() loads a library, which a handler must not.
   std::array<void*, 1> first{};
   static_cast<void>(::backtrace(first.data(), static_cast<int>(first.size())));
-  struct sigaction now{};
+  struct sigaction now {};
   if (::sigaction(stack_signal(), nullptr, &now) != 0) return;
   if ((now.sa_flags & SA_SIGINFO) != 0 || now.sa_handler != SIG_DFL) return;
-  struct sigaction ours{};
+  struct sigaction ours {};
   ours.sa_sigaction = &answer;
   ours.sa_flags = SA_SIGINFO | SA_RESTART | SA_ONSTACK;
   sigfillset(&ours.sa_mask);

@@ -225,8 +225,8 @@ std::optional<waiting_task> worker::take_from_channel(bool& ended) {
 std::expected<task_channel<queued_task>::taken, queue_status> worker::take_one(
     std::size_t& held) noexcept {
   bool entered = at_low_work_;
-  auto taken =
-      core_.channel().try_take(0, held, [](queued_task&&, const arrival&) noexcept {}, &entered);
+  auto taken = core_.channel().try_take(
+      0, held, [](queued_task&&, const arrival&) noexcept {}, &entered);
   if (entered && !at_low_work_) begin_low_work(taken ? taken->when.lane : 0);
   return taken;
 }

@@ -118,7 +118,11 @@ TEST_F(LimitedChannel, GivesAllToWhoHasEnteredOrDoesNotSay) {
   EXPECT_TRUE(entered);
   std::size_t none = 0;
   bool is_in = true;
-  EXPECT_EQ(channel.try_take(0, none, [](int&&, const arrival&) {}, &is_in)->value, 51);
+  EXPECT_EQ(channel
+                .try_take(
+                    0, none, [](int&&, const arrival&) {}, &is_in)
+                ->value,
+            51);
   EXPECT_EQ(channel.try_pop(), 52);
 }
 

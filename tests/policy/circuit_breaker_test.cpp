@@ -224,9 +224,7 @@ TEST(CircuitBreaker, ADroppedProbeMakesRoomForAnother) {
   open(breaker);
   f.time.advance(minutes{1});
   for (int i = 0; i < 10; ++i) breaker.try_acquire().value().drop();
-  {
-    const auto untold = breaker.try_acquire();
-  }
+  { const auto untold = breaker.try_acquire(); }
   EXPECT_EQ(breaker.state(), breaker_state::half_open);
   succeed(breaker, 3);
   EXPECT_EQ(breaker.state(), breaker_state::closed);

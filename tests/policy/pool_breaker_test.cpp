@@ -377,7 +377,8 @@ TEST_P(P9_PoolBreaker, LetsBothCallsOfAJoinRunInATaskThatRuns) {
     door.pass();
     int left = 0;
     int right = 0;
-    join(*pool, [&] { left = 1; }, [&] { right = 2; });
+    join(
+        *pool, [&] { left = 1; }, [&] { right = 2; });
     return left + right;
   });
   test::await([&] { return started.load(); });

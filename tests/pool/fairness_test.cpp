@@ -190,7 +190,8 @@ TEST_F(ReservedWorkers, AreNotForThePartsOfALowJoin) {
     std::atomic<int> leaves{0};
     const std::function<void(int)> divide = [&](int depth) {
       if (depth > 0) {
-        return join(pool, [&] { divide(depth - 1); }, [&] { divide(depth - 1); });
+        return join(
+            pool, [&] { divide(depth - 1); }, [&] { divide(depth - 1); });
       }
       seen.during([] { std::this_thread::yield(); });
       ++leaves;
@@ -208,8 +209,10 @@ TEST_F(ReservedWorkers, ServeAnUrgentJoinBesideALowOne) {
   low_crowd crowd{pool, {3, 2}, 5};
   for (int i = 0; i < test::scaled(50); ++i) {
     std::latch both{2};
-    pool.submit(
-            [&] { join(pool, [&] { both.arrive_and_wait(); }, [&] { both.arrive_and_wait(); }); })
+    pool.submit([&] {
+          join(
+              pool, [&] { both.arrive_and_wait(); }, [&] { both.arrive_and_wait(); });
+        })
         .get();
   }
 }
@@ -397,8 +400,8 @@ TEST_F(ReservedWorkers, AreNotForWhatWasPutOffEither) {
     attendance seen;
     std::vector<future<void>> all;
     for (int i = 0; i < 30; ++i) {
-      all.push_back(
-          pool.submit_after(0s, [&] { seen.during([] { std::this_thread::yield(); }); }, of_low));
+      all.push_back(pool.submit_after(
+          0s, [&] { seen.during([] { std::this_thread::yield(); }); }, of_low));
     }
     auto urgent = pool.submit_after(0s, [] {});
     urgent.get();
@@ -420,7 +423,9 @@ TEST_F(ReservedWorkers, AreLessThanAll) {
     return "none";
   };
   for (const int reserved : {4, 5}) {
-    EXPECT_EQ(complaint([&] { const worker_pool pool{reserving({4, reserved})}; }),
+    EXPECT_EQ(complaint([&] {
+                const worker_pool pool{reserving({4, reserved})};
+              }),
               "worker_pool 'test': reserved_workers (" + std::to_string(reserved) +
                   ") must be less than max_workers (4)");
   }
@@ -620,7 +625,8 @@ TEST_P(PriorityDonation, ReachesWhatWasPutOff) {
   std::optional<future<int>> needed;
   pool.set_queue_capacity(1);
   pool.post([] {});
-  needed.emplace(pool.submit_after(0s, [] { return 42; }, lowest()));
+  needed.emplace(pool.submit_after(
+      0s, [] { return 42; }, lowest()));
   test::await([&] { return pool.stats().put_off == 1; });
   pool.set_queue_capacity(1024);
   expect_done([&] { return needed->get(); });

@@ -545,8 +545,8 @@ TEST_F(P10_StuckInRealTime, HasNoStackWhereTheThreadDoesNotAnswerAndOthersDoNotW
 }
 
 TEST_F(P10_StuckInRealTime, HasNoStackWhereTheProgramUsesTheSignal) {
-  struct sigaction theirs{};
-  struct sigaction before{};
+  struct sigaction theirs {};
+  struct sigaction before {};
   theirs.sa_handler = SIG_IGN;
   ASSERT_EQ(::sigaction(SIGRTMIN + 5, &theirs, &before), 0);
   {

@@ -494,8 +494,9 @@ std::size_t priority_lanes<T>::take_more(std::size_t at_lane, std::size_t count,
   count = takes_before_aged(std::min(count, from.size()), time);
   if (count == 0) return 0;
   count_takes(count);
-  from.take_first(
-      count, [&](T&& value, time_point came) { keep(std::move(value), arrival{came, at_lane}); });
+  from.take_first(count, [&](T&& value, time_point came) {
+    keep(std::move(value), arrival{came, at_lane});
+  });
   took_from_ring(at_lane, count);
   return count;
 }
