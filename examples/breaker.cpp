@@ -11,7 +11,7 @@ using namespace std::chrono_literals;
 int main() {
   const auto server =
       millpool::break_by({.name = "mail server", .minimum_calls = 10, .wait_in_open = 30s},
-                         millpool::when_open::reject);  // or hold, or fallback
+                         millpool::when_open::reject);  // or fallback
   millpool::worker_pool pool{{.name = "shop", .min_workers = 1, .max_workers = 1}};
   const auto mails = pool.add_class({.name = "mails", .breaker = server});
   const auto orders = pool.add_class({.name = "orders"});

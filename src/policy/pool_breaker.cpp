@@ -27,7 +27,11 @@ pool_breaker::pool_breaker(breaker_options options, when_open then)
         return std::move(options);
       }()} {}
 
-void pool_breaker::attach(std::function<void()> changed) {
+void pool_breaker::attach(std::function<void()> changed, const clock& time) {
+  if (&time != breaker_.options().time) {
+    throw std::invalid_argument{"breaker '" + breaker_.options().name +
+                                "': its time is another clock than the pool's"};
+  }
   // Before the lock, which who uses it may hold, and wait for the caller's.
   if (in_use_.exchange(true)) {
     throw std::invalid_argument{"breaker '" + breaker_.options().name +
@@ -81,7 +85,8 @@ void pool_breaker::end(const permit& told, const std::exception_ptr& error) noex
 
 void pool_breaker::drop(const permit& told) noexcept {
   call_of(told).drop();
-  tell_pool();  // another may be made in its place
+  // Another may be made in its place.
+  if (breaker_.state() == breaker_state::half_open) tell_pool();
 }
 
 void pool_breaker::fail(const std::exception_ptr& error, std::uint64_t succeeded) noexcept {

@@ -25,7 +25,7 @@ void breaker_gate::attach(std::shared_ptr<task_breaker> breaker, class_record* o
   record.breaker = std::move(breaker);
   record.of_class = of_class;
   try {
-    record.breaker->attach([this, &record] { changed(record); });
+    record.breaker->attach([this, &record] { changed(record); }, *core_.options().time);
   } catch (...) {
     record.breaker = nullptr;
     throw;
@@ -44,13 +44,21 @@ breaker_record* breaker_gate::record_of(class_record* of_class) noexcept {
 }
 
 void breaker_gate::changed(breaker_record& record) noexcept {
-  {
+  const bool asks = record.breaker->asks();
+  if (!asks) {
     const lock_guard lock{record.counted_mutex};
     record.counted = succeeded_of(record);
   }
+  {
+    const lock_guard lock{mutex_};
+    if (record.of_class == nullptr) core_.show_asks_breaker(record.breaker->asks());
+    changes_.fetch_add(1);
+  }
+  wake();
+}
+
+void breaker_gate::wake() noexcept {
   const lock_guard lock{mutex_};
-  if (record.of_class == nullptr) core_.show_asks_breaker(record.breaker->asks());
-  ++changes_;
   happened_.notify_all();
 }
 
@@ -59,37 +67,41 @@ std::uint64_t breaker_gate::succeeded_of(const breaker_record& record) {
   return core_.succeeded_without_breaker();
 }
 
-breaker_gate::pass breaker_gate::enter(class_record* of_class, time_point until) {
+breaker_gate::pass breaker_gate::enter(class_record* of_class, bool is_nested, time_point until,
+                                       const std::stop_token& stop) {
   breaker_record* const record = record_of(of_class);
   if (record == nullptr) return {};
   task_breaker& breaker = *record->breaker;
   while (breaker.asks()) {
-    std::uint64_t changes = 0;
-    {
-      const lock_guard lock{mutex_};
-      changes = changes_;  // before it is asked: what happens after ends the wait
-    }
+    const std::uint64_t changes = changes_.load();  // what happens after it is asked ends the wait
     const task_breaker::answer answer = breaker.ask();
     if (answer.may_start) return {.by = record, .permit = answer.told};
-    if (breaker.then() == when_open::reject) return {.is_refused = true};
     if (breaker.then() == when_open::fallback) return {.in_fallback = true};
-    if (!hold(changes, breaker.ask_again_at(), until)) return {};
+    if (is_nested) return {};
+    if (breaker.then() == when_open::reject) return {.is_refused = true};
+    if (!hold(changes, breaker.ask_again_at(), until, stop)) return {};
   }
   return {.by = record};
 }
 
-// Until something has changed, or it is time to ask again. Returns false if it is not to be asked.
-bool breaker_gate::hold(std::uint64_t changes, time_point again, time_point until) noexcept {
+// Until something has changed, or it is time to ask again, and there is no pause. Returns false if
+// it is not to be asked.
+bool breaker_gate::hold(std::uint64_t changes, time_point again, time_point until,
+                        const std::stop_token& stop) {
   const clock& time = *core_.options().time;
+  const std::stop_callback wake_by_stop{stop, [this] { wake(); }};
   unique_lock lock{mutex_};
+  const auto is_let_go = [&] { return all_may_go_ || stop.stop_requested(); };
   (void)wait_until(happened_, lock, time, std::min(again, until),
-                   [&] { return changes_ != changes || all_may_go_; });
-  return !all_may_go_ && time.now() < until;
+                   [&] { return changes_.load() != changes || is_let_go(); });
+  (void)wait_until(happened_, lock, time, until, [&] { return !core_.paused() || is_let_go(); });
+  return !is_let_go() && time.now() < until;
 }
 
 void breaker_gate::leave(const pass& given, task_state state,
                          const std::exception_ptr& error) noexcept {
-  if (given.by == nullptr) return;
+  // In a child of this process its locks may be held for ever.
+  if (given.by == nullptr || core_.forked()) return;
   task_breaker& breaker = *given.by->breaker;
   const bool has_failed = state == task_state::failed;
   if (given.permit) {
@@ -100,7 +112,9 @@ void breaker_gate::leave(const pass& given, task_state state,
     {
       const lock_guard lock{given.by->counted_mutex};
       const std::uint64_t now = succeeded_of(*given.by);
-      since = now - std::exchange(given.by->counted, now);
+      // What is read while tasks end may be less than what was read before.
+      since = now - std::min(now, given.by->counted);
+      given.by->counted += since;
     }
     breaker.fail(error, since);
   }

@@ -11,6 +11,7 @@
 #include <exception>
 #include <memory>
 #include <optional>
+#include <stop_token>
 
 namespace millpool {
 
@@ -54,8 +55,10 @@ class breaker_gate {
   };
 
   /// Before a task starts. Where the breaker's tasks are held, waits until this one may start, but
-  /// no longer than `until`, nor once let_all_go() was called: nobody is then told of its end.
-  [[nodiscard]] pass enter(class_record* of_class, time_point until);
+  /// no longer than `until`, nor once its stop was requested, or let_all_go() was called: nobody is
+  /// then told of its end. Nor if it `is_nested` in another one, which would wait with it.
+  [[nodiscard]] pass enter(class_record* of_class, bool is_nested, time_point until,
+                           const std::stop_token& stop);
   /// It ended, or did not start.
   void leave(const pass& given, task_state state, const std::exception_ptr& error) noexcept;
   /// The same for one without a class that started unasked, and failed.
@@ -68,19 +71,23 @@ class breaker_gate {
 
   /// The pool comes to its end: nobody is held any more.
   void let_all_go() noexcept;
+  /// A pause is over, in which who is held does not go on.
+  void resumed() noexcept { wake(); }
 
  private:
   [[nodiscard]] breaker_record* record_of(class_record* of_class) noexcept;
   [[nodiscard]] std::uint64_t succeeded_of(const breaker_record& record);
   void changed(breaker_record& record) noexcept;
-  [[nodiscard]] bool hold(std::uint64_t changes, time_point again, time_point until) noexcept;
+  [[nodiscard]] bool hold(std::uint64_t changes, time_point again, time_point until,
+                          const std::stop_token& stop);
+  void wake() noexcept;
 
   pool_core& core_;
   breaker_record of_pool_;
   mutex mutex_;
   condition_variable happened_;
-  std::uint64_t changes_ = 0;  // guarded by mutex_
-  bool all_may_go_ = false;    // guarded by mutex_
+  atomic<std::uint64_t> changes_{0};  // written under mutex_
+  bool all_may_go_ = false;           // guarded by mutex_
 };
 
 }  // namespace millpool

@@ -22,6 +22,11 @@ task_class pool_core::add_class(task_class_options options) {
                                 "': priority: 0 (the highest) to 7, is " +
                                 std::to_string(options.priority)};
   }
+  if (options.breaker != nullptr && options.breaker->then() == when_open::hold) {
+    throw std::invalid_argument{
+        "task_class '" + options.name +
+        "': breaker: hold is for a whole pool; a class's tasks are rejected, or fall back"};
+  }
   const lock_guard lock{classes_mutex_};
   for (const class_record& other : classes_) {
     if (other.options.name == options.name) {
@@ -58,6 +63,7 @@ void pool_core::resume() noexcept {
     channel_.resume();
     conditions_.clear(pool_conditions::pauses);  // before the wake: see wake_for_work()
   }
+  breakers_.resumed();
   idle_.wake_all();
   // A pool with no thread yet starts one, but not only to see that it is closed.
   if (channel_.can_take() || put_off_.can_take()) wake_for_work();

@@ -133,30 +133,22 @@ std::shared_ptr<pool_core> pool_core::kept_alive() {
 
 std::expected<void, submit_errc> pool_core::ask_first(queued_task& task, unsigned lane,
                                                       const admission& how) {
-  if (const auto why = own_refusal_of(task, lane)) return refuse(*why);
-  if (!options_.admit) return accept_admitted(task, lane, how);
   const auto alive = kept_alive();
-  if (const auto why = refusal_by_hook(task, lane)) return refuse(*why);
+  if (const auto why = refusal_of(task, lane)) return refuse(*why);
   return accept_admitted(task, lane, how);
 }
 
-// By what the pool itself knows: no hook is called.
-std::optional<submit_errc> pool_core::own_refusal_of(const queued_task& task, unsigned lane) {
-  const visit here{*this};
+std::optional<submit_errc> pool_core::refusal_of(const queued_task& task, unsigned lane) {
+  if (is(pool_conditions::closes)) return std::nullopt;  // which is the better answer
   if (is_shed(lane)) return submit_errc::shed;
   if (breakers_.refuses(task.of_class())) return submit_errc::breaker_open;
-  return std::nullopt;
-}
-
-std::optional<submit_errc> pool_core::refusal_by_hook(const queued_task& task, unsigned lane) {
   if (!options_.admit) return std::nullopt;
   return options_.admit({options_.name, name_of(task.of_class()), lane});
 }
 
 // What a task of ours submits belongs to what has begun, and is to end.
 bool pool_core::is_shed(std::size_t lane) noexcept {
-  if (!is(pool_conditions::sheds) || is(pool_conditions::closes)) return false;
-  if (runner::of(*this) != nullptr) return false;
+  if (!is(pool_conditions::sheds) || runner::of(*this) != nullptr) return false;
   return shedder_.refuses(lane);
 }
 
@@ -363,8 +355,7 @@ void pool_core::forget(detail::repeated_task& task) noexcept {
 
 std::expected<void, submit_errc> pool_core::accept_due(queued_task& task, unsigned lane) {
   if (forked()) return refuse(submit_errc::forked);
-  if (const auto why = own_refusal_of(task, lane)) return refuse(*why);
-  if (const auto why = refusal_by_hook(task, lane)) return refuse(*why);
+  if (const auto why = refusal_of(task, lane)) return refuse(*why);
   const time_point submitted = stamp_now();
   const queue_status pushed = channel_.try_push(std::move(task), place_of(task, lane, submitted));
   if (pushed == queue_status::success) {

@@ -324,10 +324,10 @@ class pool_core : public std::enable_shared_from_this<pool_core> {
     if (conditions_.any_of(asks)) [[unlikely]]
       return true;
     const class_record* const of_class = task.of_class();
-    return of_class != nullptr && of_class->breaker.breaker != nullptr;
+    return of_class != nullptr && of_class->breaker.breaker != nullptr &&
+           of_class->breaker.breaker->asks();
   }
-  [[nodiscard]] std::optional<submit_errc> own_refusal_of(const queued_task& task, unsigned lane);
-  [[nodiscard]] std::optional<submit_errc> refusal_by_hook(const queued_task& task, unsigned lane);
+  [[nodiscard]] std::optional<submit_errc> refusal_of(const queued_task& task, unsigned lane);
   [[nodiscard]] bool is_shed(std::size_t lane) noexcept;
   [[nodiscard]] std::expected<bool, submit_errc> take_a_lower_place(queued_task& task,
                                                                     unsigned lane);

@@ -93,10 +93,10 @@ void runner::run_to_its_end(queued_task&& task, time_point submitted) noexcept {
   if (is_forked_half) cells_.accepted.add();
   breaker_gate& breakers = core_.breakers();
   breaker_gate::pass pass;
-  if (!is_forked_half) {
-    const bool may_expire = asked != nullptr;
-    pass = breakers.enter(of_class,
-                          may_expire ? std::min(asked->deadline, asked->start_by) : no_deadline);
+  if (!is_forked_half && !stop.stop_requested()) {
+    const bool is_nested = place_.top.load(std::memory_order_relaxed) != nullptr;  // its own
+    const time_point until = asked ? std::min(asked->deadline, asked->start_by) : no_deadline;
+    pass = breakers.enter(of_class, is_nested, until, stop);
   }
   const bool measured = stamp::stands_for(submitted) != 0;
   const time_point start = measured || asked ? time.now() : time_point{};

@@ -63,6 +63,7 @@ void worker::main(std::shared_ptr<pool_core> core) noexcept {
   }
   set_takes(false);
   give_places_back();
+  leave_low_work();
   kept_ = nullptr;  // nobody would run what the hook submits
   detail::kept_by_this_thread = nullptr;
   // What the hook refers to may be gone before a worker that was left behind.
@@ -201,6 +202,9 @@ bool worker::gives_way() noexcept {
 std::optional<waiting_task> worker::take_from_channel(bool& ended) {
   pace();
   const bool keeps_nothing = kept_ != nullptr && kept_->empty();
+  // Others may have stolen what it kept.
+  if (at_low_work_ && keeps_nothing) [[unlikely]]
+    end_low_work();
   // Reserved under another full_policy.
   if (keeps_nothing && kept_->places() > 0 && conditions_.any_of(pool_conditions::keeps_none)) {
     give_places_back();
@@ -338,6 +342,13 @@ void worker::end_low_work() noexcept {
   core_.low_work().leave();
   // The others may wait for the end of the pool. Else this one looks itself, and wakes the next.
   if (conditions_.any_of(pool_conditions::closes)) core_.left_low_work();
+}
+
+// The same for one that looks no more: it sleeps, or ends.
+void worker::leave_low_work() noexcept {
+  if (!at_low_work_ || keeps_something()) return;
+  end_low_work();
+  core_.left_low_work();
 }
 
 // After a task: what it keeps is next.

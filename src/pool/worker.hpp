@@ -73,6 +73,7 @@ class worker final : public runner {
   [[nodiscard]] std::optional<waiting_task> steal_low() noexcept;
   void begin_low_work(std::size_t lane) noexcept;
   void end_low_work() noexcept;
+  void leave_low_work() noexcept;
   void go_on_from_low_work() noexcept;
   [[nodiscard]] bool has_place() noexcept;
   [[nodiscard]] bool reserve_places() noexcept;

@@ -30,6 +30,15 @@ void check_capacity(const std::string& who, std::size_t capacity, full_policy po
 
 void check_reserve(const std::string& who, const pool_options& options, std::size_t maximum) {
   if (options.reserved_workers == 0) return;
+  const auto not_with = [&](bool is_set, const char* other) {
+    if (!is_set) return;
+    throw std::invalid_argument{who + ": reserved_workers (" +
+                                std::to_string(options.reserved_workers) +
+                                ") cannot be combined with " + other +
+                                ", which takes an idle worker for a sign that nothing waits"};
+  };
+  not_with(options.scaling.decide != nullptr, "scaling");
+  not_with(options.shedding.has_value(), "shedding");
   if (options.reserved_workers >= maximum) {
     throw std::invalid_argument{
         who + ": reserved_workers (" + std::to_string(options.reserved_workers) +

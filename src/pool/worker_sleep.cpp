@@ -73,6 +73,7 @@ void worker::stop_searching() noexcept {
 // Returns whether to look for work again; false: idle for too long, and not needed.
 // \param  lazily  leave to another worker that is awake what comes just now.
 bool worker::sleep(bool lazily) {
+  leave_low_work();
   set_takes(false);
   const bool again = sleep_until_woken(lazily);
   core_.watch().somebody_is_awake();

@@ -76,7 +76,7 @@ TEST(FairTurns, GiveAKeyAsManyInARowAsItsWeight) {
   EXPECT_EQ(seen, (std::vector<fair_turns::slot>{10, 11, 12, 20, 13, 14, 15, 21, 16, 22, 23}));
 }
 
-TEST(FairTurns, TakeTheNewestWeightOfAKeyAndItsTurnsInARowAsTheyAre) {
+TEST(FairTurns, TakeTheNewestWeightOfAKeyAndCountTheTurnsItHasHad) {
   fair_turns turns;
   for (fair_turns::slot each = 10; each < 18; ++each) turns.add_newest(1, each, 4);
   for (fair_turns::slot each = 20; each < 23; ++each) turns.add_newest(2, each);
@@ -86,8 +86,8 @@ TEST(FairTurns, TakeTheNewestWeightOfAKeyAndItsTurnsInARowAsTheyAre) {
     return first;
   };
   EXPECT_EQ(next(), 10U);
-  turns.add_newest(1, 18, 2);  // three were left
-  const std::vector<fair_turns::slot> expected{11, 12, 20, 13, 14, 21};
+  turns.add_newest(1, 18, 2);  // one of these two it has had
+  const std::vector<fair_turns::slot> expected{11, 20, 12, 13, 21, 14};
   for (const fair_turns::slot each : expected) EXPECT_EQ(next(), each);
 }
 
@@ -113,6 +113,19 @@ TEST_F(FairKeys, HaveTurnsByTheirWeight) {
   for (int i = 20; i < 24; ++i) push(i, fair(4, 2));
   for (int i = 30; i < 34; ++i) push(i, weighed(4, 3, 2));
   EXPECT_EQ(drain(), (order{10, 11, 12, 20, 30, 31, 13, 14, 15, 21, 32, 33, 16, 17, 22, 23}));
+}
+
+// A turn that was had stays had, whatever weights come in.
+TEST_F(FairKeys, GiveTheTurnOnThoughTheirWeightChanges) {
+  for (int i = 10; i < 30; ++i) push(i, weighed(4, 1, 3));
+  push(30, fair(4, 2));
+  order seen;
+  for (int i = 0; i < 4; ++i) {
+    seen.push_back(pop().value());
+    push(40 + 2 * i, weighed(4, 1, 1));
+    push(41 + 2 * i, weighed(4, 1, 3));
+  }
+  EXPECT_EQ(seen, (order{10, 11, 12, 30}));
 }
 
 TEST_F(FairKeys, KeepTheirWeightBeyondAStepAside) {

@@ -419,6 +419,90 @@ TEST_P(P9_PoolBreaker, ServesOnePoolAtATime) {
   EXPECT_EQ(second.submit([] { return 1; }).get(), 1);
 }
 
+TEST_P(P9_PoolBreaker, HoldsAPoolAndNotAClass) {
+  worker_pool pool{options()};
+  try {
+    (void)pool.add_class({.name = "mails", .breaker = break_by(judged(), when_open::hold)});
+    ADD_FAILURE() << "it was taken";
+  } catch (const std::invalid_argument& error) {
+    EXPECT_THAT(error.what(), ::testing::HasSubstr("'mails': breaker: hold is for a whole pool"));
+  }
+}
+
+TEST_P(P9_PoolBreaker, GoesByThePoolsClock) {
+  pool_options chosen = options();
+  chosen.breaker = break_by({.name = "b"});  // by the steady clock
+  try {
+    const worker_pool pool{chosen};
+    ADD_FAILURE() << "it was taken";
+  } catch (const std::invalid_argument& error) {
+    EXPECT_THAT(error.what(), ::testing::HasSubstr("its time is another clock than the pool's"));
+  }
+}
+
+TEST_P(P9_PoolBreaker, OfAClosedPoolIsNotAsked) {
+  const auto pool = make_pool(when_open::reject);
+  open(*pool);
+  pool->close();
+  EXPECT_EQ(pool->post([] {}).error(), submit_errc::closed);
+}
+
+TEST_P(P9_PoolBreaker, LetsWhatIsHeldBeStopped) {
+  const auto pool = make_pool(when_open::hold);
+  open(*pool);
+  std::stop_source stop;
+  std::vector<future<void>> held;
+  for (int i = 0; i < 20; ++i) {
+    held.push_back(pool->submit(task_options{.stop_token = stop.get_token()}, [this] { ++ran; }));
+  }
+  stop.request_stop();
+  for (auto& each : held) EXPECT_EQ(each.take().state(), task_state::cancelled);
+  EXPECT_EQ(ran, 0);
+  EXPECT_EQ(state(), breaker_state::open);
+  expect_even(*pool);
+}
+
+TEST_P(P9_PoolBreaker, StartsNothingInAPause) {
+  const auto pool = make_pool(when_open::hold);
+  open(*pool);
+  auto held = submit(*pool, 20);
+  pool->pause();
+  by->breaker().transition_to(breaker_state::closed);
+  time.advance(minutes{5});
+  EXPECT_EQ(ran, 0);
+  pool->resume();
+  for (auto& each : held) each.get();
+  EXPECT_EQ(ran, 20);
+  expect_even(*pool);
+}
+
+// Its probe waits for a task that its own thread runs, and there is no other permit.
+TEST_P(P9_PoolBreaker, DoesNotKeepAProbeFromWhatItWaitsFor) {
+  for (const when_open then : {when_open::hold, when_open::reject}) {
+    breaker_options one = judged();
+    one.permitted_calls_in_half_open = 1;
+    by = break_by(one, then);
+    pool_options chosen = options();
+    chosen.breaker = by;
+    chosen.max_compensation = 0;
+    worker_pool pool{chosen};
+    future<int> outer;
+    {
+      test::occupation all_busy{pool, workers()};
+      outer = pool.submit([&] {
+        int found = 0;
+        join(
+            pool, [&] { found += 1; }, [&] { found += 1; });
+        return found;
+      });
+      by->breaker().transition_to(breaker_state::half_open);
+    }
+    EXPECT_EQ(outer.get(), 2);
+    EXPECT_EQ(state(), breaker_state::closed);
+    expect_even(pool);
+  }
+}
+
 TEST_P(P9_PoolBreaker, StaysWhatItIsAsLongAsThePoolLives) {
   const auto pool = make_pool(when_open::hold);
   pool_options another = pool->options();

@@ -429,6 +429,12 @@ TEST_F(ReservedWorkers, AreLessThanAll) {
               "worker_pool 'test': reserved_workers (" + std::to_string(reserved) +
                   ") must be less than max_workers (4)");
   }
+  pool_options sheds = reserving({4, 2});
+  sheds.shedding = shedding_options{};
+  EXPECT_EQ(
+      complaint([&] { const worker_pool pool{sheds}; }),
+      "worker_pool 'test': reserved_workers (2) cannot be combined with shedding, which takes "
+      "an idle worker for a sign that nothing waits");
   worker_pool pool{reserving({4, 2})};
   EXPECT_EQ(complaint([&] { pool.resize(1, 2); }),
             "worker_pool 'test': resize: reserved_workers (2) must be less than max_workers (2)");

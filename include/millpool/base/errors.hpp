@@ -27,7 +27,7 @@ enum class task_state : std::uint8_t {
   failed,     ///< it threw
   cancelled,  ///< it was stopped before its start, or stopped itself by throwing task_stopped
   expired,    ///< its start_by or deadline passed before its start
-  discarded,  ///< a full_policy, shedding or purge() took it out of the channel
+  discarded,  ///< a full_policy, a breaker, shedding or purge() took it out
   abandoned,  ///< it still ran when shutdown gave up on it
 };
 inline constexpr std::size_t task_state_count = 6;

@@ -26,7 +26,7 @@ class fair_turns {
   void add_newest(std::uint64_t key, slot value, std::uint32_t weight = 1) {
     flow& to = flow_of(key);
     to.values.push_back(value);
-    to.set_weight(weight);
+    to.weight = weight;
   }
   /// Before the first of its key's values for which `is_younger(slot)` holds. O(values before it).
   /// \param  weight  the key's, if it has no other values.
@@ -34,7 +34,7 @@ class fair_turns {
   void add_by_age(std::uint64_t key, slot value, IsYounger is_younger, std::uint32_t weight = 1) {
     flow& to = flow_of(key);
     to.values.insert(std::ranges::find_if(to.values, is_younger), value);
-    if (to.weight == 0) to.set_weight(weight);
+    if (to.weight == 0) to.weight = weight;
   }
 
   /// The value whose turn it is. REQUIRES: there is one.
@@ -53,8 +53,8 @@ class fair_turns {
     if (from.values.empty()) {
       ring_.erase(from.place);
       flows_.erase(found);
-    } else if (was_first && --from.turns_left == 0) {
-      from.turns_left = from.weight;
+    } else if (was_first && ++from.turns_used >= from.weight) {
+      from.turns_used = 0;
       ring_.splice(ring_.end(), ring_, from.place);
     }
   }
@@ -65,13 +65,7 @@ class fair_turns {
     std::pmr::list<slot> values;  // the oldest first
     std::pmr::list<flow*>::iterator place{};
     std::uint32_t weight = 0;
-    std::uint32_t turns_left = 0;  // of those in a row; at least 1
-
-    void set_weight(std::uint32_t to) noexcept {
-      const bool has_used_some = turns_left < weight;
-      turns_left = has_used_some ? std::min(turns_left, to) : to;
-      weight = to;
-    }
+    std::uint32_t turns_used = 0;  // in a row; whatever the weight becomes meanwhile
   };
 
   flow& flow_of(std::uint64_t key) {

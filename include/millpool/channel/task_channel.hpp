@@ -251,7 +251,8 @@ class task_channel {
   };
   [[nodiscard]] snapshot look();
 
-  /// How many values wait in `lane`, and in it and all higher ones, at some moment of the call.
+  /// How many values wait in `lane`; and how many places are taken by those in it and all higher
+  /// ones, and by who has reserved some. At some moment of the call.
   [[nodiscard]] std::size_t depth(std::size_t lane) noexcept {
     const lock_guard lock{mutex_};
     collect(0);
@@ -260,7 +261,7 @@ class task_channel {
   [[nodiscard]] std::size_t depth_down_to(std::size_t lane) noexcept {
     const lock_guard lock{mutex_};
     collect(0);
-    std::size_t sum = 0;
+    std::size_t sum = reserved_;
     for (std::size_t each = 0; each <= lane; ++each) sum += lanes_.size(each);
     return sum;
   }
@@ -617,7 +618,7 @@ template <class T>
 std::optional<T> task_channel<T>::take_older(std::size_t lane, time_point then, arrival* told) {
   const lock_guard lock{mutex_};
   collect(0);
-  if (nothing_to_take()) return std::nullopt;
+  if (nothing_to_take() || closed_) return std::nullopt;
   std::optional<T> value = lanes_.take_older(lane, then, told);
   if (value) made_room();
   return value;

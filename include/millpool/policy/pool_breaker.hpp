@@ -19,13 +19,18 @@ namespace millpool {
 ///   mails->breaker().state();
 ///
 /// What counts    succeeded and failed tasks; not those that were cancelled, expired, discarded or
-///                abandoned, nor halves of a join(). is_failure() decides which exceptions are
-///                failures.
+///                abandoned. is_failure() decides which exceptions are failures.
+/// Not asked for  a task that runs inside another one, since that waits for it or found the channel
+///                full: where it is not permitted it runs all the same, and does not count. One that
+///                runs on another worker is asked for. So where tasks wait for tasks of the same
+///                pool, judge the class of those that make the calls.
 /// Closed         with a window of calls and no slow_call_rate_threshold, tasks are not asked for:
 ///                what succeeds costs nothing, and is counted in bulk when one fails. So it opens
 ///                as a task fails, and not as one succeeds that makes minimum_calls full; and one
-///                that began before it opened counts if it fails after it closed again. Else each
+///                that began before it opened counts if it fails after it closed again. The second
+///                calls of join(), where another worker takes them, count as successes. Else each
 ///                task is asked for: a lock, and the time, twice.
+/// Clock          breaker_options::time is the pool's.
 /// Thread safety  every member may be called concurrently.
 /// Lifetime       the pool and whoever has the pointer share it.
 class pool_breaker final : public task_breaker {
@@ -37,7 +42,7 @@ class pool_breaker final : public task_breaker {
   [[nodiscard]] circuit_breaker& breaker() noexcept { return breaker_; }
 
   // task_breaker
-  void attach(std::function<void()> changed) override;
+  void attach(std::function<void()> changed, const clock& time) override;
   void detach() noexcept override;
   [[nodiscard]] when_open then() const noexcept override { return then_; }
   [[nodiscard]] bool asks() const noexcept override;

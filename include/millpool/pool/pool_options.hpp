@@ -97,8 +97,8 @@ struct pool_options {
 
   /// So many workers never start a task whose priority is lower than `reserved_priority`, so that
   /// long ones cannot occupy all: of these low tasks at most max_workers less this run at once, on
-  /// whichever workers. 0: none is reserved. Less than max_workers; of a pool that `scaling` steers
-  /// so many of those that may work just now, but for one.
+  /// whichever workers. 0: none is reserved. Less than max_workers; and not beside `scaling` or
+  /// `shedding`, to which an idle worker is a sign that nothing waits.
   ///
   /// Not counted: what a wait runs here and now, be it for a result, a join() or wait_idle(), and
   /// what a full pool's submitter runs itself; such a task runs for the task that it is run by. One

@@ -14,8 +14,9 @@ namespace millpool {
 
 /// What becomes of tasks that a circuit breaker does not permit just now.
 enum class when_open : std::uint8_t {
-  /// They wait. A worker that has taken one waits with it, so that at most as many tasks as there
-  /// are workers have left the channel; submissions are accepted while there is room.
+  /// They wait, and the pool with them: a worker that has taken one waits with it. Submissions are
+  /// accepted while there is room. For a whole pool only: a class's would keep the workers from the
+  /// tasks of others.
   hold,
   /// Submissions are refused as breaker_open. What was accepted before ends as discarded when its
   /// turn comes, and its result throws submit_error, breaker_open.
@@ -47,9 +48,11 @@ class task_breaker {
     std::optional<permit> told{};  ///< none: its end is told as if it had not been asked for
   };
 
-  /// Once, by the pool. `changed` is called whenever asks() or refuses() may say otherwise than
-  /// before, under no lock of the breaker's own. \throws std::invalid_argument if it is in use.
-  virtual void attach(std::function<void()> changed) = 0;
+  /// Once, by the pool. `changed` is called whenever what it answers may be otherwise than before.
+  /// It calls back no more than asks().
+  /// \param   time  the pool's clock.
+  /// \throws  std::invalid_argument if it is in use, or goes by another clock.
+  virtual void attach(std::function<void()> changed, const clock& time) = 0;
   /// After it returns `changed` is not called any more.
   virtual void detach() noexcept = 0;
 

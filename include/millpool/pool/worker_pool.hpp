@@ -264,9 +264,9 @@ class worker_pool {
   ///                block_for, keep_alive, aging, max_compensation, at_destruction; stuck_after, if
   ///                it was set from the start. An unset number of workers becomes what it would be
   ///                in a new pool.
-  /// Stays          name, time, and the numbers in `scaling`: they must be the pool's. The pool's
-  ///                functions stay whatever `options` has in their place; but one that the pool
-  ///                does not have must not be set.
+  /// Stays          name, time, breaker, shedding, reserved_workers and reserved_priority, and the
+  ///                numbers in `scaling`: they must be the pool's. The pool's functions stay whatever
+  ///                `options` has in their place; but one that the pool does not have must not be set.
   /// Takes effect   before it returns. No task is lost or stopped: what waits beyond a smaller
   ///                capacity stays, and a worker that is one too many leaves as after resize().
   ///                Submitters that wait for room decide anew by the new when_full, and block_for
@@ -294,7 +294,8 @@ class worker_pool {
   [[nodiscard]] bool is_paused() const noexcept;
 
   /// Takes out all that waits, counted as discarded: in a pause all of it, but for what a task that
-  /// waits or joins has in its hands just then, as it looks for another. \return the tasks, about
+  /// waits or joins has in its hands just then, as it looks for another, and for what a breaker
+  /// holds in the hands of workers. \return the tasks, about
   /// in the order in which they would have run: by priority, and of one priority first those that
   /// workers keep. Run them, or destroy them, and their futures end as discarded.
   /// \throws std::bad_alloc; what was taken has then ended as discarded, and the rest still waits.
