@@ -145,8 +145,7 @@ std::int64_t load_shedder::served_in(const snapshot& seen, std::size_t lane) con
 
 // One at a time: their ends are told under no lock, and whoever takes tasks need not wait for all.
 void load_shedder::give_up_stale(std::size_t highest, time_point now) {
-  // A coarse time may be early by a step.
-  const time_point then = now - stale * options_->target - coarse_step();
+  const time_point then = now - stale * options_->target;
   bool any = false;
   for (std::size_t lane = lane_count; lane-- > highest;) {
     arrival when;

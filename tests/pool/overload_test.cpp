@@ -541,7 +541,6 @@ TEST(OverloadInRealTime, TenTimesTheCapacityIsShedFromTheLowestPriorityOn) {
     flooded.pool().wait_idle();
     const pool_stats ended = flooded.pool().stats();
     EXPECT_TRUE(ended.tasks.balanced());
-    EXPECT_EQ(ended.shed[0], 0U);
 
     const double goodput = flood.served[0] + flood.served[1] + flood.served[2];
     std::ranges::sort(flood.refusals);
@@ -550,12 +549,13 @@ TEST(OverloadInRealTime, TenTimesTheCapacityIsShedFromTheLowestPriorityOn) {
     const bool all_of_the_highest = flood.served[0] >= flood.offered[0] * 99 / 100;
     const bool is_as_asked = goodput >= 0.8 * capacity && all_of_the_highest &&
                              flood.served[2] <= flood.offered[2] / 20 && refused_in <= 1ms &&
-                             was_overloaded && !ended.overloaded;
+                             was_overloaded && !ended.overloaded && ended.shed[0] == 0;
     if (!is_as_asked && attempt < attempts) continue;
     EXPECT_GE(goodput, 0.8 * capacity);
     EXPECT_TRUE(all_of_the_highest) << flood.served[0] << " of " << flood.offered[0];
     EXPECT_LE(flood.served[2], flood.offered[2] / 20) << "the lowest is shed first";
     EXPECT_LE(refused_in, 1ms);
+    EXPECT_EQ(ended.shed[0], 0U);
     EXPECT_TRUE(was_overloaded);
     EXPECT_FALSE(ended.overloaded) << "a second later";
     return;
