@@ -219,7 +219,8 @@ class pool_core : public std::enable_shared_from_this<pool_core> {
   ///                    wait, and crew's lock is held.
   [[nodiscard]] std::optional<waiting_info> look_for_waiting(const void* owner,
                                                              bool also_kept = false);
-  /// Whether `wanted(key)` holds for the serial key of one that reports to `owner`, and waits there.
+  /// Whether `wanted(key)` holds for the serial key of one that reports to `owner`, and waits
+  /// there.
   template <class Predicate>
   [[nodiscard]] bool any_waits_for_key(const void* owner, Predicate wanted) {
     const auto is_it = [&](const queued_task& task) {

@@ -35,8 +35,8 @@ class full_rule {
   [[nodiscard]] bool displaces() const noexcept {
     return policy() == full_policy::discard_oldest || policy() == full_policy::discard_lowest;
   }
-  /// Whether a worker may keep what its tasks submit. Where a full channel is not simply waited for,
-  /// it is the channel that must be full.
+  /// Whether a worker may keep what its tasks submit. Where a full channel is not simply waited
+  /// for, it is the channel that must be full.
   [[nodiscard]] bool lets_workers_keep() const noexcept {
     return policy() == full_policy::block || policy() == full_policy::block_for ||
            policy() == full_policy::caller_runs;

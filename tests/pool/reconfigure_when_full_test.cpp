@@ -1,5 +1,5 @@
-// Another when_full while the pool runs: what becomes of those who wait for room, and of what workers
-// keep.
+// Another when_full while the pool runs: what becomes of those who wait for room, and of what
+// workers keep.
 #include "millpool/base/manual_clock.hpp"
 #include "tests/support/gate.hpp"
 #include "tests/support/pool_fixture.hpp"

@@ -21,9 +21,9 @@ namespace millpool {
 /// What counts    succeeded and failed tasks; not those that were cancelled, expired, discarded or
 ///                abandoned. is_failure() decides which exceptions are failures.
 /// Not asked for  a task that runs inside another one, since that waits for it or found the channel
-///                full: where it is not permitted it runs all the same, and does not count. One that
-///                runs on another worker is asked for. So where tasks wait for tasks of the same
-///                pool, judge the class of those that make the calls.
+///                full: where it is not permitted it runs all the same, and does not count. One
+///                that runs on another worker is asked for. So where tasks wait for tasks of the
+///                same pool, judge the class of those that make the calls.
 /// Closed         with a window of calls and no slow_call_rate_threshold, tasks are not asked for:
 ///                what succeeds costs nothing, and is counted in bulk when one fails. So it opens
 ///                as a task fails, and not as one succeeds that makes minimum_calls full; and one

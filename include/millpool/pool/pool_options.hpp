@@ -70,8 +70,8 @@ struct task_end_info {
 
 /// Everything that can be chosen when a pool is made. The hooks are called on the thread concerned;
 /// they must not throw, and must not destroy the pool. What they refer to, and `time`, must outlive
-/// the threads: a task that destroys its own pool comes back to them after that. Some can be changed
-/// later: see worker_pool::reconfigure().
+/// the threads: a task that destroys its own pool comes back to them after that. Some can be
+/// changed later: see worker_pool::reconfigure().
 struct pool_options {
   std::string name = "millpool";
 

@@ -265,8 +265,9 @@ class worker_pool {
   ///                it was set from the start. An unset number of workers becomes what it would be
   ///                in a new pool.
   /// Stays          name, time, breaker, shedding, reserved_workers and reserved_priority, and the
-  ///                numbers in `scaling`: they must be the pool's. The pool's functions stay whatever
-  ///                `options` has in their place; but one that the pool does not have must not be set.
+  ///                numbers in `scaling`: they must be the pool's. The pool's functions stay
+  ///                whatever `options` has in their place; but one that the pool does not have
+  ///                must not be set.
   /// Takes effect   before it returns. No task is lost or stopped: what waits beyond a smaller
   ///                capacity stays, and a worker that is one too many leaves as after resize().
   ///                Submitters that wait for room decide anew by the new when_full, and block_for
