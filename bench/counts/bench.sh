@@ -7,7 +7,8 @@
 # hold them. Paths: A posts from outside, C submits and gets, D posts from inside, F forks and
 # joins. Instructions are those of the whole process, all threads, under callgrind: the difference
 # between many rounds and few, a task. They must be within 5 % of those in recorded.txt, and three
-# runs within 1 % of each other; allocations exactly as recorded. A build that nothing was recorded
+# runs within 3 % of each other (in A the worker is met at other moments each time); allocations
+# exactly as recorded. A build that nothing was recorded
 # for, another compiler say, is only told. --record takes the figures of this tree, in the builds
 # bench and dev: the latter is what the test gate.counts compares. Without valgrind: allocations only.
 set -euo pipefail
@@ -86,7 +87,7 @@ compare() {
       skipped="valgrind is not installed (./dev setup test): allocations only"
       continue
     fi
-    awk -v spread="$spread" 'BEGIN { exit spread < 1 ? 0 : 1 }' ||
+    awk -v spread="$spread" 'BEGIN { exit spread < 3 ? 0 : 1 }' ||
       fault "$path: three runs differ by $spread %: the path is not the same each time"
     [[ $was == - ]] || awk -v now="$instructions" -v was="$was" \
       'BEGIN { exit now <= 1.05 * was && now >= 0.95 * was ? 0 : 1 }' ||

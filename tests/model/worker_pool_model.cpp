@@ -422,7 +422,7 @@ TEST(WorkerPoolModel, CatchesAWakeOfThievesThatWakesNobody) {
 }
 
 TEST(WorkerPoolModel, CatchesABarrierThatDoesNothing) {
-  explore::settings how{.schedules = 50'000};  // under a sanitizer, too
+  explore::settings how{.schedules = 500'000};  // under a sanitizer, too
   how.store_buffers = true;
   explore::expect_caught<a_task_submits_two>(fault::heavy_barrier_does_nothing, how);
   how.fences = true;
