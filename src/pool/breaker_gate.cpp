@@ -44,17 +44,14 @@ breaker_record* breaker_gate::record_of(class_record* of_class) noexcept {
 }
 
 void breaker_gate::changed(breaker_record& record) noexcept {
-  const bool asks = record.breaker->asks();
-  if (!asks) {
+  if (!record.breaker->asks()) {
     const lock_guard lock{record.counted_mutex};
     record.counted = succeeded_of(record);
   }
-  {
-    const lock_guard lock{mutex_};
-    if (record.of_class == nullptr) core_.show_asks_breaker(record.breaker->asks());
-    changes_.fetch_add(1);
-  }
-  wake();
+  const lock_guard lock{mutex_};
+  if (record.of_class == nullptr) core_.show_asks_breaker(record.breaker->asks());
+  changes_.fetch_add(1);
+  happened_.notify_all();
 }
 
 void breaker_gate::wake() noexcept {
