@@ -17,6 +17,11 @@ class steady_clock_reader final : public clock {
     clock_gettime(CLOCK_MONOTONIC_COARSE, &at);
     return time_point{std::chrono::seconds{at.tv_sec} + duration{at.tv_nsec}};
   }
+  [[nodiscard]] duration coarseness() const noexcept override {
+    timespec step{};
+    if (clock_getres(CLOCK_MONOTONIC_COARSE, &step) != 0) return {};
+    return std::chrono::seconds{step.tv_sec} + duration{step.tv_nsec};
+  }
   [[nodiscard]] time_point look_again(time_point deadline) const noexcept override {
     return deadline;
   }

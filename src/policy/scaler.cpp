@@ -20,6 +20,7 @@ constexpr int soon = 12;
 constexpr int kept_for = 48;
 constexpr std::uint64_t mostly = 3;
 constexpr double late = 2.0;  // times what a task takes
+constexpr double mostly_busy = 0.85;
 
 double seconds(duration d) noexcept { return std::chrono::duration<double>(d).count(); }
 
@@ -90,13 +91,17 @@ scaler::answer scaler::when_busy(const scaling_inputs& in) noexcept {
   note_tasks(in);
   const auto now = of(in.workers).rate();
   const auto fewer = now ? fewer_that_do_as_much(*now) : std::nullopt;
+  sightings_ = fewer ? sightings_ + 1 : 0;
   if (fewer && fewer->workers >= in.min_workers) {
+    // A moment at which the machine was busy with other things would say the same.
+    if (sightings_ < 2) return {in.workers, "knee"};
     knee_ = fewer;
     return {fewer->workers, "knee"};
   }
   if (is_at_the_knee(in, now)) return {in.workers, "knee"};
   if (in.workers >= in.max_workers) return {in.workers, "enough"};
   if (has_no_cpu_left(in)) return {in.workers, "cpu"};
+  if (is_crowded(in)) return {in.workers, "crowded"};
   const std::size_t ceiling = most_in_a_step(in);
   if (!task_seconds_) return {ceiling, "first"};
   if (is_stalled()) return {ceiling, "stalled"};
@@ -184,10 +189,15 @@ bool scaler::is_stalled() const noexcept {
 std::size_t scaler::most_in_a_step(const scaling_inputs& in) const noexcept {
   const auto now = static_cast<double>(std::max<std::size_t>(in.workers, 1));
   double most = now * policy_.scale_up_factor;
-  // If each needs as much of the processors as those there are, so many use them up.
-  if (in.cpus_in_use > 0.0) most = std::min(most, now * cpus_ / in.cpus_in_use);
+  // If each needs as much of the processors as those there are, so many use nearly all.
+  if (in.cpus_in_use > 0.0) most = std::min(most, now * nearly_all * cpus_ / in.cpus_in_use);
   most = std::min(std::max(std::ceil(most), now + 1.0), static_cast<double>(in.max_workers));
   return static_cast<std::size_t>(most);
+}
+
+bool scaler::is_crowded(const scaling_inputs& in) const noexcept {
+  const auto workers = static_cast<double>(in.workers);
+  return workers >= cpus_ && static_cast<double>(in.in_tasks) < mostly_busy * workers;
 }
 
 bool scaler::has_no_cpu_left(const scaling_inputs& in) const noexcept {

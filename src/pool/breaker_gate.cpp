@@ -30,6 +30,7 @@ void breaker_gate::attach(std::shared_ptr<task_breaker> breaker, class_record* o
     record.breaker = nullptr;
     throw;
   }
+  core_.conditions().set(pool_conditions::judged);
   changed(record);  // it may be open already, or ask for each
 }
 
@@ -95,10 +96,9 @@ bool breaker_gate::hold(std::uint64_t changes, time_point again, time_point unti
   return !is_let_go() && time.now() < until;
 }
 
-void breaker_gate::leave(const pass& given, task_state state,
-                         const std::exception_ptr& error) noexcept {
-  // In a child of this process its locks may be held for ever.
-  if (given.by == nullptr || core_.forked()) return;
+void breaker_gate::tell(const pass& given, task_state state,
+                        const std::exception_ptr& error) noexcept {
+  if (core_.forked()) return;  // its locks may be held for ever
   task_breaker& breaker = *given.by->breaker;
   const bool has_failed = state == task_state::failed;
   if (given.permit) {

@@ -32,6 +32,7 @@ struct breaker_record {
 ///
 /// The short way  pool_conditions::asks_breaker is not set, and the task has no class: it starts
 ///                unasked, and if it fails, leave() counts those that have succeeded until then.
+///                Without a breaker nothing is asked: `judged` is not set.
 /// Locks          a breaker calls changed() under a lock of its own, and so changed() and what it
 ///                calls call no breaker but by asks().
 /// Thread safety  every member may be called concurrently, but attach() and detach().
@@ -60,7 +61,9 @@ class breaker_gate {
   [[nodiscard]] pass enter(class_record* of_class, bool is_nested, time_point until,
                            const std::stop_token& stop);
   /// It ended, or did not start.
-  void leave(const pass& given, task_state state, const std::exception_ptr& error) noexcept;
+  void leave(const pass& given, task_state state, const std::exception_ptr& error) noexcept {
+    if (given.by != nullptr) tell(given, state, error);
+  }
   /// The same for one without a class that started unasked, and failed.
   void count_failure(const std::exception_ptr& error) noexcept {
     leave({.by = record_of(nullptr)}, task_state::failed, error);
@@ -78,6 +81,7 @@ class breaker_gate {
   [[nodiscard]] breaker_record* record_of(class_record* of_class) noexcept;
   [[nodiscard]] std::uint64_t succeeded_of(const breaker_record& record);
   void changed(breaker_record& record) noexcept;
+  void tell(const pass& given, task_state state, const std::exception_ptr& error) noexcept;
   [[nodiscard]] bool hold(std::uint64_t changes, time_point again, time_point until,
                           const std::stop_token& stop);
   void wake() noexcept;

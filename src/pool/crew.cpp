@@ -186,8 +186,17 @@ void crew::worker_blocks(runner& self) {
 }
 
 void crew::worker_unblocks(runner& self) noexcept {
-  const lock_guard lock{mutex_};
-  static_cast<void>(is_absent_from_here(self, false));
+  {
+    const lock_guard lock{mutex_};
+    if (!is_absent_from_here(self, false)) return;
+  }
+  came_back();
+}
+
+// Where there was no stand-in, more may be at work for the low lanes from here on; where there was,
+// one may be too many there, for whom another may be added.
+void crew::came_back() noexcept {
+  if (core_.low_work().is_on()) left_the_others();
 }
 
 // Returns whether another may take its place, or its own is taken again.
@@ -201,6 +210,12 @@ bool crew::is_absent_from_here(runner& of, bool blocks) noexcept {
 bool crew::changes_absence(runner& of, bool was_absent) noexcept {
   if (of.is_guest() || of.absent.out || of.absent.is_absent() == was_absent) return false;
   was_absent ? --absent_ : ++absent_;
+  if (of.is_at_low_work()) {
+    // Another stands in for it there, too. First it is known how many may: else one too many might
+    // enter. What leave() would tell is seen below.
+    if (!was_absent) update_limit();
+    was_absent ? core_.low_work().enter() : static_cast<void>(core_.low_work().leave());
+  }
   update_limit();
   return true;
 }
@@ -234,13 +249,16 @@ std::optional<stuck_task> crew::mark_stuck(duration age) {
 }
 
 void crew::comes_back(runner& self, std::uint32_t marks) noexcept {
-  const lock_guard lock{mutex_};
-  const bool was_absent = self.absent.is_absent();
-  --self.absent.overdue;
-  --overdue_;
-  if ((marks & detail::task_frame::stuck) != 0) --stuck_;
-  // If that is one too many, it is this one that comes by next() first.
-  static_cast<void>(changes_absence(self, was_absent));
+  {
+    const lock_guard lock{mutex_};
+    const bool was_absent = self.absent.is_absent();
+    --self.absent.overdue;
+    --overdue_;
+    if ((marks & detail::task_frame::stuck) != 0) --stuck_;
+    // If that is one too many, it is this one that comes by next() first.
+    if (!changes_absence(self, was_absent)) return;
+  }
+  came_back();
 }
 
 bool crew::any_overdue() {
@@ -261,7 +279,7 @@ bool crew::runner_waits(runner& self, task_wait& wait) {
     runner* gives_up = nullptr;
     {
       const lock_guard lock{mutex_};
-      self.awaits = {&wait, ++waits_begun_, false};
+      self.awaits = {.wait = &wait, .number = ++waits_begun_};
       if (looks) found = look_for_deadlock(self, gives_up);
       waits = !found;
       if (!waits) self.awaits = {};  // the hook may do anything
@@ -276,6 +294,32 @@ bool crew::runner_waits(runner& self, task_wait& wait) {
 void crew::runner_goes_on(runner& self) noexcept {
   const lock_guard lock{mutex_};
   self.awaits = {};
+}
+
+void crew::look_for_deadlocks() {
+  std::uint64_t last = 0;  // each in its turn, the oldest wait first
+  std::uint64_t end = 0;   // who waits since looks himself
+  const auto is_next = [&](const runner& each, const runner* best) {
+    if (each.awaits.wait == nullptr || each.awaits.given_up || each.awaits.is_told) return false;
+    if (each.awaits.number <= last || each.awaits.number > end) return false;
+    return best == nullptr || each.awaits.number < best->awaits.number;
+  };
+  for (bool first = true;; first = false) {
+    std::optional<deadlock_info> found;
+    {
+      const lock_guard lock{mutex_};
+      if (first) end = waits_begun_;
+      runner* next = nullptr;
+      visit_all([&](runner& each) {
+        if (is_next(each, next)) next = &each;
+      });
+      if (next == nullptr) return;
+      last = next->awaits.number;
+      runner* gives_up = nullptr;
+      found = look_for_deadlock(*next, gives_up);
+    }
+    if (found) core_.report_deadlock(*found);
+  }
 }
 
 // \param  gives_up  set to whose wait was given up; null: nobody's can be.
@@ -294,7 +338,9 @@ std::optional<deadlock_info> crew::look_for_deadlock(runner& self, runner*& give
     }
     std::optional<deadlock_info> found{waits_.describe()};
     gives_up = waits_.victim();
-    if (gives_up != nullptr) {
+    if (gives_up == nullptr) {
+      waits_.set_told();
+    } else {
       gives_up->awaits.given_up = true;
       gives_up->awaits.wait->give_up();
     }
@@ -392,7 +438,8 @@ void crew::set_bounds(std::size_t minimum, std::size_t maximum) noexcept {
 
 void crew::update_limit() noexcept {
   limit_ = active() + compensation();
-  core_.limit_low_work(active());
+  core_.limit_low_work(limit_ - std::min(limit_, absent_));
+  limit_ += core_.low_work().excess();
   show();
 }
 
@@ -402,6 +449,15 @@ void crew::count_workers() noexcept {
 }
 
 void crew::show() const noexcept { core_.show_workers(working() > limit_, working() < limit_); }
+
+void crew::low_work_has_changed() noexcept {
+  {
+    const lock_guard lock{mutex_};
+    update_limit();
+    if (working() <= limit_) return;
+  }
+  core_.idle().wake_all();
+}
 
 std::optional<std::system_error> crew::start_up_to_minimum() {
   std::optional<std::system_error> failure;
@@ -484,6 +540,12 @@ std::uint64_t crew::succeeded() {
   std::uint64_t sum = of_the_gone_.ended[which];
   visit_all([&](const runner& each) { sum += each.cells().ended[which].load(); });
   return sum;
+}
+
+std::size_t crew::in_tasks() const {
+  const lock_guard lock{mutex_};
+  return static_cast<std::size_t>(std::ranges::count_if(
+      workers_, [](const auto& each) { return each->doing() != runner::activity::idle; }));
 }
 
 duration crew::time_in_tasks() {

@@ -21,6 +21,7 @@ namespace millpool {
 /// Starts workers, lets them go, joins them; and knows who else runs tasks of the pool.
 ///
 ///   minimum <= live workers <= limit = active + min(absent workers, max_compensation)
+///                                      + those too many at work for the low lanes
 ///
 /// Absent are those that block, and those whose task is overdue: see watchdog. `active` is the
 /// maximum, unless the pool is steered by a scaling_rule. The upper bound is reached from above
@@ -94,6 +95,9 @@ class crew {
   void worker_blocks(runner& self);
   void worker_unblocks(runner& self) noexcept;
 
+  /// Fewer than before are too many at work for the low lanes.
+  void low_work_has_changed() noexcept;
+
   /// Marks the tasks that the watchdog has seen for that long: their workers are absent from here
   /// on. REQUIRES: `overdue` is set in the pool_conditions, and a heavy_barrier() came after.
   void mark_overdue(duration age) noexcept;
@@ -111,6 +115,9 @@ class crew {
   /// \return whether it may wait; runner_goes_on() is then to follow. Else `wait` was given up.
   [[nodiscard]] bool runner_waits(runner& self, task_wait& wait);
   void runner_goes_on(runner& self) noexcept;
+  /// The same for those who wait already: something that might have ended their waits does not any
+  /// more. Calls hooks.
+  void look_for_deadlocks();
 
   /// Guests: threads that run a task in their own submission.
   void add_guest(runner& guest);
@@ -139,6 +146,8 @@ class crew {
   [[nodiscard]] std::uint64_t settled();
   [[nodiscard]] std::uint64_t succeeded();
   [[nodiscard]] std::uint64_t accepted();
+  /// So many workers are in a task just now.
+  [[nodiscard]] std::size_t in_tasks() const;
   /// For so long their tasks ran, as far as they were measured.
   [[nodiscard]] duration time_in_tasks();
 
@@ -152,6 +161,7 @@ class crew {
   [[nodiscard]] bool leave_if(worker& self, Condition may_leave);
   void take_out(worker& gone);
   void left_the_others();
+  void came_back() noexcept;
   [[nodiscard]] static bool join_or_leave(worker& each);
   void reap() noexcept;
   void report(const std::optional<std::system_error>& failure);

@@ -8,7 +8,6 @@
 #include <chrono>
 #include <cmath>
 #include <cstdint>
-#include <ctime>
 #include <exception>
 #include <new>
 #include <utility>
@@ -22,19 +21,13 @@ constexpr duration often_enough = std::chrono::milliseconds{1};
 // What has waited for so many targets is given up.
 constexpr int stale = 2;
 
-// By so much a time that is not exact may be early: see stamp.hpp.
-duration coarse_step() noexcept {
-  timespec step{};
-  if (::clock_getres(CLOCK_MONOTONIC_COARSE, &step) != 0) return {};
-  return std::chrono::seconds{step.tv_sec} + std::chrono::nanoseconds{step.tv_nsec};
-}
-
 }  // namespace
 
 load_shedder::load_shedder(pool_core& core)
     : core_{core},
       options_{core.options().shedding},
       period_{std::max(often_enough, options_.value_or(shedding_options{}).target / 2)},
+      coarseness_{core.options().time->coarseness()},
       alarm_{[this] { return ring(); }},
       codel_{options_.value_or(shedding_options{}).target,
              options_.value_or(shedding_options{}).interval, period_} {
@@ -53,7 +46,7 @@ void load_shedder::look() noexcept {
 bool load_shedder::refuses(std::size_t lane) noexcept {
   const std::size_t highest = lane_.load(std::memory_order_relaxed);
   if (lane != highest) return lane > highest;
-  return core_.channel().depth(lane) >= depth_max_.load(std::memory_order_relaxed);
+  return core_.channel().ready(lane) >= depth_max_.load(std::memory_order_relaxed);
 }
 
 double load_shedder::pressure(std::size_t lane) const noexcept {
@@ -103,15 +96,18 @@ bool load_shedder::may_shed() const noexcept {
 }
 
 lane_codel::waits load_shedder::waits_in(const snapshot& seen, time_point now) const noexcept {
-  static const duration coarse = coarse_step();
   lane_codel::waits waits{};
   for (std::size_t lane = 0; lane < lane_count; ++lane) {
     if (!seen.oldest_of[lane]) continue;
-    const time_point came = *seen.oldest_of[lane];
-    const duration may_be_early = stamp::stands_for(came) == 0 ? coarse : duration::zero();
-    waits[lane] = std::max(now - stamp::time_of(came) - may_be_early, duration{1});
+    waits[lane] = std::max(surely_waited(*seen.oldest_of[lane], now), duration{1});
   }
   return waits;
+}
+
+// A time that is not exact may be early: see stamp.hpp.
+duration load_shedder::surely_waited(time_point came, time_point now) const noexcept {
+  const duration waited = now - stamp::time_of(came);
+  return stamp::stands_for(came) == 0 ? waited - coarseness_ : waited;
 }
 
 // An interval is over.
@@ -145,12 +141,14 @@ std::int64_t load_shedder::served_in(const snapshot& seen, std::size_t lane) con
 
 // One at a time: their ends are told under no lock, and whoever takes tasks need not wait for all.
 void load_shedder::give_up_stale(std::size_t highest, time_point now) {
-  const time_point then = now - stale * options_->target;
+  const auto is_stale = [&](time_point came) {
+    return surely_waited(came, now) > stale * options_->target;
+  };
   bool any = false;
   for (std::size_t lane = lane_count; lane-- > highest;) {
     arrival when;
     while (may_shed()) {
-      auto task = core_.channel().take_older(lane, then, &when);
+      auto task = core_.channel().take_oldest_if(lane, is_stale, &when);
       if (!task) break;
       shed(std::move(*task), when);
       any = true;

@@ -62,6 +62,7 @@ class load_shedder {
   [[nodiscard]] time_point ring();
   [[nodiscard]] bool may_shed() const noexcept;
   [[nodiscard]] lane_codel::waits waits_in(const snapshot& seen, time_point now) const noexcept;
+  [[nodiscard]] duration surely_waited(time_point came, time_point now) const noexcept;
   void decide(const snapshot& seen, time_point now) noexcept;
   void begin_interval(const snapshot& seen, time_point now) noexcept;
   [[nodiscard]] std::int64_t served_in(const snapshot& seen, std::size_t lane) const noexcept;
@@ -73,6 +74,7 @@ class load_shedder {
   pool_core& core_;
   const std::optional<shedding_options> options_;
   const duration period_;
+  const duration coarseness_;
   alarm alarm_;
 
   // The timers' thread's alone:

@@ -22,6 +22,10 @@ task_class pool_core::add_class(task_class_options options) {
                                 "': priority: 0 (the highest) to 7, is " +
                                 std::to_string(options.priority)};
   }
+  if (options.max_concurrency == 0U) {
+    throw std::invalid_argument{"task_class '" + options.name +
+                                "': max_concurrency must be at least 1, is 0"};
+  }
   if (options.breaker != nullptr && options.breaker->then() == when_open::hold) {
     throw std::invalid_argument{
         "task_class '" + options.name +
@@ -36,6 +40,7 @@ task_class pool_core::add_class(task_class_options options) {
   class_record& added = classes_.emplace_back();
   added.options = std::move(options);
   try {
+    if (added.options.admit) conditions_.set(pool_conditions::judged);
     breakers_.attach(added.options.breaker, &added);
   } catch (...) {
     classes_.pop_back();
@@ -57,6 +62,11 @@ void pool_core::pause() noexcept {
 
 void pool_core::resume() noexcept {
   if (forked()) return;
+  end_pause();
+  crew_.look_for_deadlocks();  // a pause is none
+}
+
+void pool_core::end_pause() noexcept {
   {
     const lock_guard lock{pause_mutex_};
     put_off_.resume();
@@ -66,7 +76,7 @@ void pool_core::resume() noexcept {
   breakers_.resumed();
   idle_.wake_all();
   // A pool with no thread yet starts one, but not only to see that it is closed.
-  if (channel_.can_take() || put_off_.can_take()) wake_for_work();
+  if (task_visible()) wake_for_work();
 }
 
 void pool_core::resume_for_good() noexcept {
@@ -75,7 +85,7 @@ void pool_core::resume_for_good() noexcept {
     ending_ = true;
   }
   breakers_.let_all_go();
-  resume();
+  end_pause();
 }
 
 // In a pause, a worker that was about to run a task, or to steal one, lays it back: after this it
@@ -164,7 +174,7 @@ pool_stats pool_core::stats() {
     now.depth[lane] = seen.depth[lane] + here;
   }
   now.tasks.running = inside - now.tasks.waiting;
-  now.oldest_waiting = oldest_of(seen.oldest, beyond.oldest);
+  now.oldest_waiting = std::max(age_of(seen.oldest), age_of(beyond.oldest));
   now.overloaded = is(pool_conditions::sheds);
   for (std::size_t lane = 0; lane < lane_count; ++lane) now.shed[lane] = shedder_.shed(lane);
   now.paused = paused();

@@ -142,8 +142,13 @@ std::optional<submit_errc> pool_core::refusal_of(const queued_task& task, unsign
   if (is(pool_conditions::closes)) return std::nullopt;  // which is the better answer
   if (is_shed(lane)) return submit_errc::shed;
   if (breakers_.refuses(task.of_class())) return submit_errc::breaker_open;
-  if (!options_.admit) return std::nullopt;
-  return options_.admit({options_.name, name_of(task.of_class()), lane});
+  const class_record* const of_class = task.of_class();
+  const submission_info asks{options_.name, name_of(of_class), lane};
+  if (options_.admit) {
+    if (const auto why = options_.admit(asks)) return why;
+  }
+  const bool class_asks = of_class != nullptr && of_class->options.admit;
+  return class_asks ? of_class->options.admit(asks) : std::nullopt;
 }
 
 // What a task of ours submits belongs to what has begun, and is to end.
@@ -388,6 +393,7 @@ void pool_core::meet_worker_bounds() {
   worker_limit_.bounds_changed();
   heavy_barrier();                      // who keeps a task sees the new bounds, or we see the task
   if (task_visible()) wake_for_work();  // there may be room for a worker that was missing
+  crew_.look_for_deadlocks();           // or for none any more
 }
 
 std::size_t pool_core::prestart(std::size_t workers) {
@@ -611,7 +617,7 @@ bool pool_core::acquire_serial(const queued_task& task) {
   return asked == nullptr || !asked->serial_key || serial_keys_.try_acquire(*asked->serial_key);
 }
 
-void pool_core::release_serial(std::uint64_t key) {
+void pool_core::release_serial(const serial_key& key) {
   if (channel_.release(key, &put_off_)) wake_for_work();
   if (channel_.is_closed())
     idle_.wake_all();  // it may be at its end, now that this one is not blocked
@@ -633,12 +639,16 @@ pool_core::load pool_core::load_now() {
   const auto seen = channel_.look();
   const auto beyond = put_off_.look();
   now.accepted = accepted();
-  now.waiting = seen.waiting + beyond.waiting;
+  now.waiting = seen.ready + beyond.ready;
   kept_.any_of(0, [&](const own_tasks& each) {
     now.waiting += each.size();
     return false;
   });
-  now.oldest_wait = oldest_of(seen.oldest, beyond.oldest);
+  for (const auto* each : {&seen, &beyond}) {
+    for (const auto& oldest : each->oldest_of) {
+      now.oldest_wait = std::max(now.oldest_wait, age_of(oldest));
+    }
+  }
   return now;
 }
 
@@ -697,14 +707,9 @@ std::uint64_t pool_core::accepted() {
          forked_halves_.load(std::memory_order_acquire);
 }
 
-duration pool_core::oldest_of(const std::optional<time_point>& in_channel,
-                              const std::optional<time_point>& beyond) const {
-  duration longest{};
-  for (const auto& oldest : {in_channel, beyond}) {
-    if (!oldest) continue;
-    longest = std::max(longest, options_.time->now() - stamp::time_of(*oldest));
-  }
-  return longest;
+// 0: there is none.
+duration pool_core::age_of(const std::optional<time_point>& came) const {
+  return came ? options_.time->now() - stamp::time_of(*came) : duration::zero();
 }
 
 void pool_core::look_whether_quiet() noexcept {

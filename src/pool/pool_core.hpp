@@ -48,6 +48,10 @@ struct class_record {
   [[nodiscard]] std::uint64_t count_of(task_state state) const noexcept {
     return ended[static_cast<std::size_t>(state)].load(std::memory_order_relaxed);  // as below
   }
+  /// Whether each of its submissions is asked for.
+  [[nodiscard]] bool asks() const noexcept {
+    return options.admit || (breaker.breaker != nullptr && breaker.breaker->asks());
+  }
   void count(task_state state) noexcept {
     // relaxed: a count, read by people.
     ended[static_cast<std::size_t>(state)].fetch_add(1, std::memory_order_relaxed);
@@ -111,7 +115,12 @@ class pool_core : public std::enable_shared_from_this<pool_core> {
   [[nodiscard]] own_tasks_of_all& kept() noexcept { return kept_; }
   /// Who is at work for the low lanes: see pool_options::reserved_workers.
   [[nodiscard]] lane_limit& low_work() noexcept { return low_work_; }
-  /// One is not any more, and looks for no other task just now. Not to be called under a lock.
+  /// One is not any more. Not to be called under a lock, nor is the next.
+  void leave_low_work() noexcept {
+    if (low_work_.leave()) [[unlikely]]
+      crew_.low_work_has_changed();
+  }
+  /// It looks for no other task just now.
   void left_low_work() noexcept;
   /// Of the workers that may work so many may at once be at work for the low lanes, but for those
   /// reserved.
@@ -168,8 +177,8 @@ class pool_core : public std::enable_shared_from_this<pool_core> {
 
   /// What the pool has to do, and has done.
   struct load {
-    std::size_t waiting;   ///< tasks
-    duration oldest_wait;  ///< of those in the channel, or put off
+    std::size_t waiting;   ///< tasks; but for those whose serial key is held
+    duration oldest_wait;  ///< of those of them in the channel, or put off
     std::uint64_t accepted;
     std::uint64_t settled;
     duration ran;  ///< for so long those that settled ran, all together
@@ -202,7 +211,7 @@ class pool_core : public std::enable_shared_from_this<pool_core> {
   /// free.
   [[nodiscard]] bool acquire_serial(const queued_task& task);
   /// A task of this key has run: the next one may be taken.
-  void release_serial(std::uint64_t key);
+  void release_serial(const serial_key& key);
 
   /// Takes a task that reports to `owner`, the newest, out of the channel or of what was put off.
   /// One that has a serial key comes after those without; and so does each that is before it by
@@ -211,7 +220,7 @@ class pool_core : public std::enable_shared_from_this<pool_core> {
   [[nodiscard]] std::optional<waiting_task> take_owned_by(const void* owner, bool& is_it);
   /// A task that waits, as who looks for deadlocks sees it.
   struct waiting_info {
-    std::optional<std::uint64_t> serial_key;
+    std::optional<millpool::serial_key> serial_key;
     const class_record* of_class;
   };
   /// Looks for a task that reports to `owner`, in the channel and in what was put off.
@@ -225,15 +234,16 @@ class pool_core : public std::enable_shared_from_this<pool_core> {
   [[nodiscard]] bool any_waits_for_key(const void* owner, Predicate wanted) {
     const auto is_it = [&](const queued_task& task) {
       const task_extras* const asked = task.extras();
-      return asked != nullptr && asked->serial_key && task.owner() == owner &&
-             wanted(*asked->serial_key);
+      // Of a class with room for several, another one may end.
+      return asked != nullptr && asked->serial_key && asked->serial_key->most == 1 &&
+             task.owner() == owner && wanted(*asked->serial_key);
     };
     return channel_.any_waits(is_it) || (any_put_off() && put_off_.any_waits(is_it));
   }
-  /// Whether a task that waits may end unstarted, by a submission or by the cancel step.
+  /// Whether a task that waits may end unstarted, by a submission or by the cancel step. That an
+  /// overload may end it, too, is no reason to wait for one.
   [[nodiscard]] bool takes_away() const noexcept {
-    return options_.shedding ||
-           conditions_.any_of(pool_conditions::displaces | pool_conditions::cancels);
+    return conditions_.any_of(pool_conditions::displaces | pool_conditions::cancels);
   }
   void report_deadlock(const deadlock_info& info) const;
 
@@ -304,6 +314,7 @@ class pool_core : public std::enable_shared_from_this<pool_core> {
   }
   void look_whether_quiet() noexcept;
   void left_put_off(std::size_t count) noexcept;
+  void end_pause() noexcept;
   void resume_for_good() noexcept;  // the end of the pool has begun
   struct task_in_lane {
     queued_task task;
@@ -315,8 +326,7 @@ class pool_core : public std::enable_shared_from_this<pool_core> {
   [[nodiscard]] std::uint64_t unsettled();  // I1
   [[nodiscard]] std::uint64_t settled();
   [[nodiscard]] std::uint64_t accepted();
-  [[nodiscard]] duration oldest_of(const std::optional<time_point>& in_channel,
-                                   const std::optional<time_point>& beyond) const;
+  [[nodiscard]] duration age_of(const std::optional<time_point>& came) const;
   [[nodiscard]] duration waited_since(time_point submitted) const noexcept;
   [[nodiscard]] std::shared_ptr<pool_core> kept_alive();
   [[nodiscard]] bool is_asked_for(const queued_task& task) const noexcept {
@@ -324,9 +334,10 @@ class pool_core : public std::enable_shared_from_this<pool_core> {
         pool_conditions::asks_first | pool_conditions::asks_breaker | pool_conditions::sheds;
     if (conditions_.any_of(asks)) [[unlikely]]
       return true;
+    if (!is(pool_conditions::judged)) [[likely]]
+      return false;
     const class_record* const of_class = task.of_class();
-    return of_class != nullptr && of_class->breaker.breaker != nullptr &&
-           of_class->breaker.breaker->asks();
+    return of_class != nullptr && of_class->asks();
   }
   [[nodiscard]] std::optional<submit_errc> refusal_of(const queued_task& task, unsigned lane);
   [[nodiscard]] bool is_shed(std::size_t lane) noexcept;

@@ -111,6 +111,8 @@ std::vector<option_change> pool_core::reconfigure(const pool_options& wanted) {
   std::vector<option_change> changes;
   if (forked()) return changes;
   bool workers_change = false;
+  bool age_changes = false;
+  bool rule_changes = false;
   {
     // Nothing of the user's is called under it, and nobody is waited for.
     const lock_guard lock{options_mutex_};
@@ -123,8 +125,8 @@ std::vector<option_change> pool_core::reconfigure(const pool_options& wanted) {
                      now.max_workers != wanted.max_workers || now.keep_alive != wanted.keep_alive ||
                      now.max_compensation != wanted.max_compensation;
     const bool capacity_changes = now.queue_capacity != wanted.queue_capacity;
-    const bool rule_changes = full_rule{now} != full_rule{wanted};
-    const bool age_changes = now.stuck_after != wanted.stuck_after;
+    rule_changes = full_rule{now} != full_rule{wanted};
+    age_changes = now.stuck_after != wanted.stuck_after;
     copy_changeable(wanted, in_force_);
     settings_.change_to(wanted);
     channel_.set_aging(wanted.aging);
@@ -135,7 +137,9 @@ std::vector<option_change> pool_core::reconfigure(const pool_options& wanted) {
     if (rule_changes) rule_has_changed();
     if (age_changes) watch_.set_stuck_after(*wanted.stuck_after);
   }
+  if (age_changes) watch_.start_anew();
   if (workers_change) meet_worker_bounds();
+  if (rule_changes) crew_.look_for_deadlocks();  // what waits may not be displaced any more
   return changes;
 }
 

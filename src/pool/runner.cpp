@@ -58,17 +58,11 @@ void runner::run_while_blocked(queued_task&& task, time_point submitted) noexcep
 }
 
 void runner::gives_its_place() noexcept {
-  if (!has_a_place()) return;
-  core_.workers().worker_blocks(*this);
-  if (!at_low_work_) return;
-  core_.low_work().leave();
-  core_.left_low_work();
+  if (has_a_place()) core_.workers().worker_blocks(*this);
 }
 
 void runner::takes_its_place() noexcept {
-  if (!has_a_place()) return;
-  core_.workers().worker_unblocks(*this);
-  if (at_low_work_) core_.low_work().enter();
+  if (has_a_place()) core_.workers().worker_unblocks(*this);
 }
 
 // A plain task, at a time when not all start.
@@ -93,7 +87,7 @@ void runner::run_to_its_end(queued_task&& task, time_point submitted) noexcept {
   if (is_forked_half) cells_.accepted.add();
   breaker_gate& breakers = core_.breakers();
   breaker_gate::pass pass;
-  if (!is_forked_half && !stop.stop_requested()) {
+  if (!is_forked_half && conditions_.any_of(pool_conditions::judged) && !stop.stop_requested()) {
     const bool is_nested = place_.top.load(std::memory_order_relaxed) != nullptr;  // its own
     const time_point until = asked ? std::min(asked->deadline, asked->start_by) : no_deadline;
     pass = breakers.enter(of_class, is_nested, until, stop);
@@ -328,7 +322,7 @@ std::size_t runner::depth() const noexcept {
   return frames;
 }
 
-bool runner::has_key(std::optional<std::uint64_t> key) const noexcept {
+bool runner::has_key(const std::optional<serial_key>& key) const noexcept {
   return find_frame([&](const frame& each) {
            const task_extras* const asked = extras_of(each);
            return asked != nullptr && asked->serial_key && (!key || asked->serial_key == key);

@@ -228,6 +228,8 @@ class runner : public thread_host {
     std::uint32_t overdue = 0;  // tasks with that mark, one inside the other
     [[nodiscard]] bool is_absent() const noexcept { return blocks || overdue > 0; }
   } absent;
+  /// REQUIRES: it is in a task, and does not end it meanwhile; or own thread.
+  [[nodiscard]] bool is_at_low_work() const noexcept { return at_low_work_; }
 
   /// Whether a task here is in pool_core::shutdown(). Own thread only.
   bool shutting_down = false;
@@ -239,6 +241,7 @@ class runner : public thread_host {
     task_wait* wait = nullptr;
     std::uint64_t number = 0;  ///< the younger the higher
     bool given_up = false;
+    bool is_told = false;  ///< it is part of a deadlock in which nobody gives way
   } awaits;
 
   // ---- for wait_graph: while it waits so, or on its own thread. O(depth)
@@ -248,7 +251,7 @@ class runner : public thread_host {
     return find_frame([&](const frame& each) { return each.completion == owner; }) != nullptr;
   }
   /// Whether a task here has this serial key, or any.
-  [[nodiscard]] bool has_key(std::optional<std::uint64_t> key) const noexcept;
+  [[nodiscard]] bool has_key(const std::optional<serial_key>& key) const noexcept;
   /// That of the task of that tag, or of the innermost one.
   [[nodiscard]] const class_record* class_of(const void* owner) const noexcept;
 
@@ -262,8 +265,8 @@ class runner : public thread_host {
   pool_core& core_;
   const pool_conditions& conditions_;
 
-  // It has entered pool_core::low_work(), and not left it; but as long as it blocks it is counted
-  // there as gone. Own thread only.
+  // It has entered pool_core::low_work(), and not left it; but as long as it is absent it is
+  // counted there as gone. Changed by its own thread, and in no task.
   bool at_low_work_ = false;
 
  private:

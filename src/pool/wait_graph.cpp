@@ -49,7 +49,7 @@ bool wait_graph::any_holder(std::size_t of, Reach reach) {
     if (nodes_[i].who->runs(owner) && reach(i)) return true;
   }
   if (!any_key_held() || core_.takes_away()) return false;
-  return core_.any_waits_for_key(owner, [&](std::uint64_t key) {
+  return core_.any_waits_for_key(owner, [&](const serial_key& key) {
     for (std::size_t i = 0; i < nodes_.size(); ++i) {
       if (nodes_[i].who->has_key(key) && reach(i)) return true;
     }
@@ -118,6 +118,10 @@ deadlock_info wait_graph::describe() const {
                           .given_up = &who == gives_up});
   }
   return info;
+}
+
+void wait_graph::set_told() noexcept {
+  for (const link& each : found_) nodes_[each.waits].who->awaits.is_told = true;
 }
 
 runner* wait_graph::victim() const noexcept {

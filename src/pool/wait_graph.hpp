@@ -48,6 +48,8 @@ class wait_graph {
 
   /// What was found, if one of them said yes.
   [[nodiscard]] deadlock_info describe() const;
+  /// It is told of, and nobody gives way: once is enough.
+  void set_told() noexcept;
   /// \return whose wait to give up: of those that can be, the youngest; or null.
   [[nodiscard]] runner* victim() const noexcept;
 

@@ -59,9 +59,12 @@ void watchdog::set_alarm() noexcept {
   if (!timers_.set(alarm_, first)) is_watching_.store(false);
 }
 
-// Who looks now may have set its alarm by the old age.
 void watchdog::set_stuck_after(duration age) noexcept {
   period_.store((age / looks).count(), std::memory_order_relaxed);
+}
+
+// Who looks now may have set its alarm by the old age.
+void watchdog::start_anew() noexcept {
   is_watching_.store(true);
   set_alarm();
 }

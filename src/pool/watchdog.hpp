@@ -38,9 +38,11 @@ class watchdog {
   /// The calling thread may run tasks from here on.
   void somebody_is_awake() noexcept;
 
-  /// The age at which a task is stuck from here on, also one that runs now. REQUIRES: there was one
-  /// from the start.
+  /// The age at which a task is stuck from here on, also one that runs now; start_anew() is to
+  /// follow. REQUIRES: there was one from the start.
   void set_stuck_after(duration age) noexcept;
+  /// May start a thread, and so call a hook.
+  void start_anew() noexcept;
 
  private:
   void set_alarm() noexcept;

@@ -317,7 +317,7 @@ void worker::pace() noexcept {
 // It has entered the limit for a task of that lane; or for a higher one's, in vain.
 void worker::begin_low_work(std::size_t lane) noexcept {
   if (!core_.low_work().limits(lane)) {
-    core_.low_work().leave();
+    core_.leave_low_work();
     return core_.left_low_work();
   }
   at_low_work_ = true;
@@ -339,7 +339,7 @@ void worker::end_low_work() noexcept {
     kept_->set_low(false);
     if (!core_.forked()) kept_->hand_to(*this);
   }
-  core_.low_work().leave();
+  core_.leave_low_work();
   // The others may wait for the end of the pool. Else this one looks itself, and wakes the next.
   if (conditions_.any_of(pool_conditions::closes)) core_.left_low_work();
 }

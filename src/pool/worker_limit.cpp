@@ -16,6 +16,8 @@ constexpr duration worth_measuring = std::chrono::milliseconds{2};
 // For P8: a backlog is seen within it.
 constexpr duration often_enough = std::chrono::milliseconds{1};
 
+constexpr unsigned longest = 3;  // doublings of the interval
+
 duration cpu_time_of_process() noexcept {
   timespec used{};
   if (::clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used) != 0) return {};
@@ -57,13 +59,14 @@ void worker_limit::look() {
     measured found = measure(scaling_event::backlog);
     scaling_inputs& seen = found.inputs;
     if (seen.waiting == 0 || !core_.task_visible()) return;
-    const scaling_rule& rule = core_.options().scaling;
+    same_ = 0;
+    const duration interval = core_.options().scaling.interval;
     if (const auto event = trouble(seen)) {
       seen.event = *event;
       decided = ask(found);
       // Its first is started by the caller of this, and the others by the alarm.
       const bool more = decided->to > decided->from + 1;
-      if (core_.set(alarm_, more ? seen.now : deadline_after(seen.now, rule.interval))) {
+      if (core_.set(alarm_, more ? seen.now : deadline_after(seen.now, interval))) {
         go_to(state::stepping);
       }
     } else if (core_.set(alarm_, next_look(seen))) {
@@ -80,11 +83,16 @@ time_point worker_limit::ring() {
   time_point again = no_deadline;
   {
     const lock_guard lock{mutex_};
-    const scaling_rule& rule = core_.options().scaling;
     const bool stepping = state_ == state::stepping;
-    const time_point next_step = deadline_after(asked_, rule.interval);
-    // It was called for the workers' sake.
-    if (stepping && core_.options().time->now() < next_step) return next_step;
+    if (stepping) {
+      const time_point now = core_.options().time->now();
+      const time_point next_look = deadline_after(looked_, core_.options().scaling.interval);
+      if (now < next_look) return next_look;  // it was called for the workers' sake
+      looked_ = now;
+      if (now < next_step() && all_at_work() && !far_more_waits()) {
+        return deadline_after(now, core_.options().scaling.interval);
+      }
+    }
     go_to(state::calm);
     heavy_barrier();  // I1
     if (!all_at_work() || !core_.task_visible()) return no_deadline;
@@ -100,8 +108,9 @@ time_point worker_limit::ring() {
       seen.event = *event;
       decided = ask(found);
       go_to(state::stepping);
-      again = deadline_after(seen.now, rule.interval);
+      again = deadline_after(seen.now, core_.options().scaling.interval);
     } else {
+      same_ = 0;
       go_to(state::watching);
       again = next_look(seen);
     }
@@ -128,6 +137,20 @@ time_point worker_limit::next_look(const scaling_inputs& seen) const noexcept {
                         std::min(often_enough, core_.options().scaling.target_queue_wait));
 }
 
+// Than when it was asked. Not known where the lock is taken: the next look is soon.
+bool worker_limit::far_more_waits() {
+  const auto waiting = core_.channel().try_size();
+  return waiting && *waiting > 2 * asked_with_ + core_.options().scaling.queue_depth_threshold;
+}
+
+// To ask takes the locks of all who are at work.
+time_point worker_limit::next_step() const noexcept {
+  const unsigned doublings = same_ > 0 ? same_ - 1 : 0;
+  constexpr duration most = duration::max() / (1 << longest);
+  return deadline_after(asked_,
+                        std::min(core_.options().scaling.interval, most) * (1 << doublings));
+}
+
 void worker_limit::bounds_changed() {
   const lock_guard lock{mutex_};
   go_to(state_);
@@ -150,6 +173,7 @@ worker_limit::measured worker_limit::measure(scaling_event event) {
                       .workers = bounds.active,
                       .min_workers = bounds.minimum,
                       .max_workers = bounds.maximum,
+                      .in_tasks = core_.workers().in_tasks(),
                       .waiting = counted.waiting,
                       .oldest_wait = counted.oldest_wait,
                       .elapsed = {},
@@ -177,10 +201,14 @@ scaling_decision worker_limit::ask(const measured& found) {
   scaling_decision decided = core_.options().scaling.decide(seen);
   decided.inputs = seen;
   decided.from = seen.workers;
-  asked_ = seen.now;
   const bool to_none = seen.event == scaling_event::idle && seen.min_workers == 0;
   decided.to = std::clamp(decided.to, to_none ? 0 : std::max<std::size_t>(seen.min_workers, 1),
                           seen.max_workers);
+  if (seen.event != scaling_event::idle) {
+    same_ = decided.to == decided.from ? std::min(same_ + 1, 1 + longest) : 0;
+    looked_ = asked_ = seen.now;
+    asked_with_ = seen.waiting;
+  }
   if (decided.to != decided.from) core_.workers().set_active(decided.to);
   return decided;
 }

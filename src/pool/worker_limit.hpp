@@ -21,6 +21,8 @@ class pool_core;
 /// State       calm --a submission finds all at work--> watching: the alarm looks every
 ///             millisecond.  calm, watching --a backlog, or a long wait--> stepping: it was asked,
 ///             and the alarm asks again at each interval as long as all are at work and tasks wait.
+///             Where the answer stays the same, and not far more waits than then, it asks after 1,
+///             2, 4, and then 8 intervals.
 ///             watching, stepping --neither--> calm
 /// Invariants
 ///   I1  while tasks wait, all are at work and there may be more workers, either somebody is on the
@@ -65,6 +67,8 @@ class worker_limit {
   [[nodiscard]] scaling_decision ask(const measured& seen);
   [[nodiscard]] bool all_at_work() const noexcept;
   [[nodiscard]] time_point next_look(const scaling_inputs& seen) const noexcept;
+  [[nodiscard]] bool far_more_waits();
+  [[nodiscard]] time_point next_step() const noexcept;
   void go_to(state next) noexcept;
   void tell(const scaling_decision& decided) const;
 
@@ -73,7 +77,11 @@ class worker_limit {
   mutex mutex_;
   state state_ = state::calm;   // guarded by mutex_, as are those below
   std::optional<sample> last_;  // when it was last asked
+  // Of more work, the last time:
   time_point asked_{};
+  std::size_t asked_with_ = 0;  // tasks that waited
+  unsigned same_ = 0;           // so often in a row it was answered that nothing is to change
+  time_point looked_{};         // while it steps: it was asked, or not far more waited
   time_point watched_since_{};
 };
 

@@ -6,6 +6,7 @@
 #include "src/pool/visit.hpp"
 
 #include <algorithm>
+#include <bit>
 #include <stdexcept>
 #include <string>
 #include <utility>
@@ -13,12 +14,21 @@
 namespace millpool {
 namespace {
 
+// Those who sleep are counted in 16 bits: see idle_workers.
+void check_countable(const std::string& who, const char* option, std::size_t workers) {
+  constexpr std::size_t most = 30'000;
+  if (workers <= most) return;
+  throw std::invalid_argument{who + ": " + option + " must be at most " + std::to_string(most) +
+                              ", is " + std::to_string(workers)};
+}
+
 void check_bounds(const std::string& who, std::size_t minimum, std::size_t maximum) {
   if (maximum == 0) throw std::invalid_argument{who + ": max_workers must be at least 1, is 0"};
   if (minimum > maximum) {
     throw std::invalid_argument{who + ": min_workers (" + std::to_string(minimum) +
                                 ") must not exceed max_workers (" + std::to_string(maximum) + ")"};
   }
+  check_countable(who, "max_workers", maximum);
 }
 
 void check_capacity(const std::string& who, std::size_t capacity, full_policy policy) {
@@ -97,6 +107,7 @@ pool_options checked(pool_options options, const std::string& doing) {
   const std::size_t minimum = options.min_workers.value_or(std::min(cpus, maximum));
   check_bounds(who, minimum, maximum);
   check_reserve(who, options, maximum);
+  check_countable(who, "max_compensation", options.max_compensation);
   options.min_workers = minimum;
   options.max_workers = maximum;
   check_capacity(who, options.queue_capacity, options.when_full);
@@ -183,11 +194,20 @@ worker_pool::wishes worker_pool::asked_for_something(const task_options& options
   if (options.fair_key && options.fair_weight == 0) {
     throw std::invalid_argument{"task_options.fair_weight: must be at least 1, is 0"};
   }
+  if (options.serial_key && defaults.max_concurrency) {
+    throw std::invalid_argument{"task_options.serial_key: task_class '" + defaults.name +
+                                "' has a max_concurrency of its own (" +
+                                std::to_string(*defaults.max_concurrency) + ")"};
+  }
   const std::optional<duration> start_by = options.start_by ? options.start_by : defaults.start_by;
   const std::optional<duration> timeout = options.timeout ? options.timeout : defaults.timeout;
   if (of_class == nullptr && !start_by && !timeout && !options.deadline && !options.serial_key &&
       !options.fair_key && options.attempt == 1 && !options.stop_token.stop_possible()) {
     return {lane, nullptr};
+  }
+  std::optional<serial_key> key = options.serial_key;
+  if (defaults.max_concurrency) {
+    key = serial_key{std::bit_cast<std::uint64_t>(of_class), *defaults.max_concurrency};
   }
   task_extras_ptr extras{::new (allocate_block(sizeof(task_extras)))
                              task_extras{.stop_token = options.stop_token,
@@ -196,7 +216,7 @@ worker_pool::wishes worker_pool::asked_for_something(const task_options& options
                                          .timeout = timeout.value_or(duration::max()),
                                          .attempt = options.attempt,
                                          .fair_weight = options.fair_weight,
-                                         .serial_key = options.serial_key,
+                                         .serial_key = key,
                                          .fair_key = options.fair_key}};
   if (start_by) {
     extras->start_by = deadline_after(deadline_after(time.now(), later), *start_by);

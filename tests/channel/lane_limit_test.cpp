@@ -45,10 +45,35 @@ TEST(LaneLimit, LetsSoManyInAndNoMore) {
   EXPECT_TRUE(limit.try_enter());
   limit.set_most(3);
   EXPECT_TRUE(limit.try_enter());
+  EXPECT_EQ(limit.excess(), 0U);
   limit.set_most(1);
-  limit.leave();
-  limit.leave();
+  EXPECT_EQ(limit.excess(), 2U);
+  EXPECT_TRUE(limit.leave());
+  EXPECT_TRUE(limit.leave());
+  EXPECT_EQ(limit.excess(), 0U);
   EXPECT_TRUE(limit.is_full()) << "who is in stays";
+  EXPECT_FALSE(limit.leave());
+}
+
+// One changes how many may, others come and go: who sees none above it at the end was told of all.
+TEST(LaneLimit, Stress_TellsOfEachExcess) {
+  lane_limit limit{5, 3};
+  for (int round = 0; round < test::scaled(200); ++round) {
+    std::atomic<bool> was_told{false};
+    std::atomic<std::size_t> left{0};
+    test::run_together(4, [&](int thread) {
+      if (thread == 0) {
+        limit.set_most(round % 2 == 0 ? 1 : 3);
+        left = limit.excess();
+      } else {
+        for (int i = 0; i < 100; ++i) {
+          if (limit.try_enter() && limit.leave()) was_told = true;
+        }
+      }
+    });
+    EXPECT_EQ(limit.excess(), 0U);
+    EXPECT_TRUE(left == 0 || was_told);
+  }
 }
 
 TEST(LaneLimit, Stress_IsNeverExceeded) {

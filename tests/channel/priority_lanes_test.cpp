@@ -121,11 +121,14 @@ TEST_F(PriorityLanes, GiveUpTheOldestOfALaneIfItCameBefore) {
   time.advance(1ms);
   put(41, 4);
   put(70, 7);
-  EXPECT_EQ(lanes.take_older(4, time.now() - 1ms), std::nullopt);
-  EXPECT_EQ(lanes.take_older(7, time.now()), std::nullopt);
-  EXPECT_EQ(lanes.take_older(3, time.now() + 1h), std::nullopt);
-  EXPECT_EQ(lanes.take_older(4, time.now()), 40);
-  EXPECT_EQ(lanes.take_older(4, time.now()), std::nullopt);
+  const auto before = [](time_point then) {
+    return [then](time_point came) { return came < then; };
+  };
+  EXPECT_EQ(lanes.take_oldest_if(4, before(time.now() - 1ms)), std::nullopt);
+  EXPECT_EQ(lanes.take_oldest_if(7, before(time.now())), std::nullopt);
+  EXPECT_EQ(lanes.take_oldest_if(3, before(time.now() + 1h)), std::nullopt);
+  EXPECT_EQ(lanes.take_oldest_if(4, before(time.now())), 40);
+  EXPECT_EQ(lanes.take_oldest_if(4, before(time.now())), std::nullopt);
   EXPECT_EQ(lanes.oldest(4), time.now());
   EXPECT_EQ(lanes.taken(4), 1u);
   EXPECT_EQ(lanes.taken(7), 0u);

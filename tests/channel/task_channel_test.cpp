@@ -352,16 +352,17 @@ TEST_F(TaskChannel, TakesWhatIsOlderThanThatAndLetsAProducerIn) {
   std::jthread waits{[&] { EXPECT_TRUE(channel.push(2, 4)); }};
   while (channel.look().producers == 0) std::this_thread::yield();
   arrival when;
-  EXPECT_EQ(channel.take_older(4, time.now(), &when), std::nullopt);
+  const auto came_before_now = [&](time_point came) { return came < time.now(); };
+  EXPECT_EQ(channel.take_oldest_if(4, came_before_now, &when), std::nullopt);
   time.advance(1ms);
   channel.pause();
-  EXPECT_EQ(channel.take_older(4, time.now(), &when), std::nullopt);
+  EXPECT_EQ(channel.take_oldest_if(4, came_before_now, &when), std::nullopt);
   channel.resume();
-  EXPECT_EQ(channel.take_older(4, time.now(), &when), 1);
+  EXPECT_EQ(channel.take_oldest_if(4, came_before_now, &when), 1);
   EXPECT_EQ(when.lane, 4u);
   EXPECT_EQ(when.came, time.now() - 1ms);
   waits.join();
-  EXPECT_EQ(channel.depth(4), 1u);
+  EXPECT_EQ(channel.ready(4), 1u);
   EXPECT_EQ(channel.depth_down_to(3), 0u);
   EXPECT_EQ(channel.depth_down_to(7), 1u);
 }
@@ -373,7 +374,8 @@ TEST_F(TaskChannel, HoldsNoSerialKeyForWhatIsGivenUp) {
   ASSERT_TRUE(channel.push(2, {4, 7, std::nullopt}));
   time.advance(1ms);
   arrival when;
-  EXPECT_EQ(channel.take_older(4, time.now(), &when), 1);
+  const auto came_before_now = [&](time_point came) { return came < time.now(); };
+  EXPECT_EQ(channel.take_oldest_if(4, came_before_now, &when), 1);
   EXPECT_EQ(*channel.try_pop(), 2);
 }
 

@@ -1,6 +1,8 @@
 #include "millpool/policy/rate_limiter.hpp"
 
 #include "millpool/base/manual_clock.hpp"
+#include "millpool/pool/worker_pool.hpp"
+#include "tests/support/pool_fixture.hpp"
 #include "tests/support/run_together.hpp"
 #include "tests/support/scaled.hpp"
 
@@ -9,6 +11,7 @@
 #include <algorithm>
 #include <atomic>
 #include <limits>
+#include <optional>
 #include <random>
 #include <stdexcept>
 #include <string>
@@ -20,6 +23,7 @@ namespace {
 using std::chrono::hours;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
+using namespace std::chrono_literals;
 
 int take_all(rate_limiter& limit) {
   int taken = 0;
@@ -125,6 +129,23 @@ TEST(P7_RateLimiter, Stress_AdmitsExactlyWhatThereIs) {
     ASSERT_EQ(taken.load(), 1000);
     time.advance(seconds{1});
   }
+}
+
+TEST(RateLimiter, OfAClassRefusesWhatIsAboveItAtThePoolsDoor) {
+  worker_pool pool{test::sized(1)};
+  // snippet: class_rate
+  rate_limiter mails{{.permits = 100, .per = 1min}};
+  const task_class mail = pool.add_class(
+      {.name = "mail", .admit = [&](const submission_info&) -> std::optional<submit_errc> {
+         const auto taken = mails.try_acquire();
+         return taken ? std::nullopt : std::optional{taken.error()};
+       }});
+  // end snippet
+  int accepted = 0;
+  for (int i = 0; i < 200; ++i) accepted += pool.post(mail, [] {}) ? 1 : 0;
+  EXPECT_GE(accepted, 100);
+  EXPECT_LT(accepted, 200) << "it would take a minute";
+  EXPECT_TRUE(pool.post([] {}));
 }
 
 }  // namespace

@@ -10,6 +10,7 @@
 #include <functional>
 #include <limits>
 #include <map>
+#include <optional>
 #include <random>
 #include <stdexcept>
 #include <string>
@@ -63,6 +64,8 @@ class simulated_pool {
   [[nodiscard]] std::size_t workers() const { return limit_; }
   [[nodiscard]] const std::vector<change>& changes() const { return changes_; }
   [[nodiscard]] std::uint64_t completed() const { return completed_; }
+  // Of what `service` says the task takes so much, and what is left the way to the next one.
+  void tasks_take(duration of_each) { in_task_ = of_each; }
   double cpu_a_worker = 0.0;  // processors that a worker at work uses
   double cpus = 1e9;
 
@@ -101,7 +104,8 @@ class simulated_pool {
       waiting_.pop_front();
       ++at_work_;
       const duration takes = service_(at_work_);
-      at(now_ + takes, [this, takes] { complete(takes); });
+      const duration in_task = in_task_.value_or(takes);
+      at(now_ + takes, [this, in_task] { complete(in_task); });
     }
   }
 
@@ -155,19 +159,24 @@ class simulated_pool {
 
   void ask(scaling_event event) {
     const duration elapsed = now_ - last_.when;
+    const double busy = in_task_ && at_work_ > 0
+                            ? std::chrono::duration<double>(*in_task_) / service_(at_work_)
+                            : 1.0;
     const double used = std::min(cpus, cpu_a_worker * static_cast<double>(at_work_));
-    const scaling_inputs in{.event = event,
-                            .now = time_point{} + now_,
-                            .workers = limit_,
-                            .min_workers = minimum_,
-                            .max_workers = maximum_,
-                            .waiting = waiting_.size(),
-                            .oldest_wait = waiting_.empty() ? duration{} : now_ - waiting_.front(),
-                            .elapsed = elapsed,
-                            .arrived = arrived_ - last_.arrived,
-                            .completed = completed_ - last_.completed,
-                            .ran = ran_ - last_.ran,
-                            .cpus_in_use = used};
+    const scaling_inputs in{
+        .event = event,
+        .now = time_point{} + now_,
+        .workers = limit_,
+        .min_workers = minimum_,
+        .max_workers = maximum_,
+        .in_tasks = static_cast<std::size_t>(std::round(busy * static_cast<double>(at_work_))),
+        .waiting = waiting_.size(),
+        .oldest_wait = waiting_.empty() ? duration{} : now_ - waiting_.front(),
+        .elapsed = elapsed,
+        .arrived = arrived_ - last_.arrived,
+        .completed = completed_ - last_.completed,
+        .ran = ran_ - last_.ran,
+        .cpus_in_use = used};
     last_ = {now_, arrived_, completed_, ran_};
     const scaling_decision decided = scaler_.decide(in);
     EXPECT_LE(decided.to, maximum_);
@@ -191,6 +200,7 @@ class simulated_pool {
   const std::size_t maximum_;
   std::size_t limit_;
   const std::function<duration(std::size_t)> service_;
+  std::optional<duration> in_task_;
   duration now_{};
   std::uint64_t number_ = 0;
   std::map<std::pair<duration, std::uint64_t>, std::pair<kind, std::function<void()>>> events_;
@@ -292,6 +302,46 @@ TEST(Scaler, WorkersThatBringNothingLeaveAgainAndDoNotComeBack) {
   EXPECT_LE(pool.reversals(duration{0}), 1);
 }
 
+// Sixteen find their next task at once; of more, each waits for the others before it has one.
+TEST(Scaler, WorkersThatWaitForEachOtherGetNoMore) {
+  const auto service = [](std::size_t at_work) {
+    return milliseconds{5} * static_cast<std::int64_t>(std::max<std::size_t>(at_work, 16)) / 16;
+  };
+  scaling_policy four = policy();
+  four.cpus = 4.0;
+  simulated_pool pool{four, 1, 256, service};
+  pool.tasks_take(milliseconds{5});
+  pool.run(minutes{5}, random_pauses{10'000});
+  EXPECT_GE(pool.workers(), 16U);
+  EXPECT_LE(pool.workers(), 32U);
+  EXPECT_EQ(pool.reversals(duration{0}), 0);
+}
+
+// What is measured in one step may be due to something else that the machine did.
+TEST(Scaler, AStepThatIsDisturbedIsNoKnee) {
+  scaler decides{policy()};
+  scaling_inputs in{.event = scaling_event::step,
+                    .now = time_point{seconds{1}},
+                    .workers = 16,
+                    .min_workers = 1,
+                    .max_workers = 64,
+                    .in_tasks = 16,
+                    .waiting = 4000,
+                    .oldest_wait = milliseconds{7},
+                    .elapsed = milliseconds{10},
+                    .arrived = 1000,
+                    .completed = 160,
+                    .ran = milliseconds{160},
+                    .cpus_in_use = 0.0};
+  EXPECT_EQ(decides.decide(in).to, 32U);
+  in.workers = 32;
+  in.completed = 160;
+  in.ran = milliseconds{320};
+  EXPECT_EQ(decides.decide(in).to, 32U);
+  in.completed = 320;
+  EXPECT_EQ(decides.decide(in).to, 64U);
+}
+
 TEST(Scaler, WhereNoProcessorIsLeftThereAreNoMoreWorkers) {
   scaling_policy two = policy();
   two.cpus = 2.0;
@@ -331,6 +381,7 @@ TEST(Scaler, NamesTheRuleAndKeepsWhatItKnew) {
                           .workers = 3,
                           .min_workers = 1,
                           .max_workers = 64,
+                          .in_tasks = 3,
                           .waiting = 100,
                           .oldest_wait = milliseconds{7},
                           .elapsed = {},

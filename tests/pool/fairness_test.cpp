@@ -381,6 +381,145 @@ TEST_F(ReservedWorkers, AreSoManyOfWhatAResizeLeaves) {
   EXPECT_EQ(crowd.most(), 1);
 }
 
+// Those that are too many for the low lanes leave, and not the one that is left for the others.
+TEST_F(ReservedWorkers, StayWhereTheOthersAreTooMany) {
+  pool_options options = reserving({4, 1});
+  options.max_compensation = 0;
+  worker_pool pool{options};
+  std::array<test::gate, 3> doors;
+  std::atomic<int> inside{0};
+  for (test::gate& door : doors) {
+    pool.post(of_low, [&] {
+      ++inside;
+      door.pass();
+    });
+  }
+  test::await([&] { return inside == 3; });
+  pool.resize(2, 2);
+  std::vector<future<void>> waiting;
+  for (std::size_t i = 0; i < doors.size(); ++i) {
+    pool.submit([] {}).get();  // or for ever
+    waiting.push_back(pool.submit(of_low, [] {}));
+    pool.submit([] {}).get();
+    EXPECT_FALSE(waiting.back().is_ready());
+    doors[i].open();
+  }
+  for (auto& each : waiting) each.get();
+  test::await([&] { return pool.stats().workers.total == 2; });
+  pool.submit([] {}).get();
+}
+
+// Also for each other: the two that come back find a third at work.
+TEST_F(ReservedWorkers, StayWhereLowTasksComeBack) {
+  worker_pool pool{reserving({3, 1})};
+  test::gate block;
+  test::gate come_back;
+  test::gate door;
+  std::atomic<int> blocked{0};
+  std::atomic<int> back{0};
+  for (int i = 0; i < 2; ++i) {
+    pool.post(of_low, [&] {
+      {
+        const blocking_region here;
+        ++blocked;
+        come_back.pass();
+      }
+      ++back;
+      door.pass();
+    });
+  }
+  test::await([&] { return blocked == 2; });
+  std::atomic<int> stand_in{0};
+  for (int i = 0; i < 2; ++i) {
+    pool.post(of_low, [&] {
+      ++stand_in;
+      door.pass();
+    });
+  }
+  test::await([&] { return stand_in == 2; });  // or for ever
+  come_back.open();
+  test::await([&] { return back == 2; });
+  for (int i = 0; i < test::scaled(100); ++i) pool.submit([] {}).get();  // or for ever
+  door.open();
+  pool.wait_idle();
+  test::await([&] { return pool.stats().workers.total == 3; });
+}
+
+// Without stand-ins: a high task that blocks leaves less room for low ones, until it is back.
+TEST_F(ReservedWorkers, AreNotHeldBackOnceWhoBlockedIsBack) {
+  pool_options options = reserving({4, 1});
+  options.max_compensation = 0;
+  worker_pool pool{options};
+  test::gate block;
+  test::gate door;
+  std::atomic<bool> blocked{false};
+  pool.post([&] {
+    {
+      const blocking_region here;
+      blocked = true;
+      block.pass();
+    }
+    door.pass();
+  });
+  test::await([&] { return blocked.load(); });
+  low_crowd crowd{pool, {3, 1}, 1};  // of which the third has no place
+  block.open();
+  test::await([&] { return crowd.most() == 3; });  // or for ever
+  crowd.let_go();
+  door.open();
+}
+
+TEST_F(ReservedWorkers, HaveOneMoreBesideALowTaskThatIsBackAndItsStandIn) {
+  pool_options options = reserving({2, 1});
+  options.max_compensation = 0;
+  worker_pool pool{options};
+  test::gate block;
+  test::gate door;
+  std::atomic<bool> blocked{false};
+  pool.post(of_low, [&] {
+    {
+      const blocking_region here;
+      blocked = true;
+      block.pass();
+    }
+    door.pass();
+  });
+  test::await([&] { return blocked.load(); });
+  std::atomic<bool> second{false};
+  pool.post(of_low, [&] {
+    second = true;
+    door.pass();
+  });
+  test::await([&] { return second.load(); });
+  auto waits = pool.submit([] {});
+  block.open();
+  waits.get();  // or for ever
+  door.open();
+}
+
+// A task that hangs has a stand-in (P10); also where it is low.
+TEST_F(ReservedWorkers, AreLeftByALowTaskThatIsStuck) {
+  pool_options options = reserving({2, 1});
+  options.stuck_after = 8ms;
+  std::atomic<int> told{0};
+  options.on_stuck = [&](const stuck_info&) { ++told; };
+  worker_pool pool{options};
+  test::gate door;
+  pool.post(of_low, [&] { door.pass(); });
+  pool.submit(of_low, [] {}).get();  // or for ever
+  pool.submit([] {}).get();
+  test::await([&] { return told > 0; });
+  door.open();
+  pool.wait_idle();
+  // And all is as before.
+  pool_options changed = pool.options();
+  changed.stuck_after = 1h;
+  pool.reconfigure(changed);
+  low_crowd crowd{pool, {2, 1}, 5};
+  for (int i = 0; i < test::scaled(100); ++i) pool.submit([] {}).get();
+  EXPECT_EQ(crowd.most(), 1);
+}
+
 TEST_F(ReservedWorkers, ServeTheOthersWhereLowTasksHaveAged) {
   manual_clock time;
   pool_options options = reserving({2, 1});

@@ -40,6 +40,46 @@ TEST_P(AdmitHook, RefusesWithItsOwnReasonBeforeAPlaceIsTaken) {
   EXPECT_EQ(seen.tasks.accepted, 3U);
 }
 
+TEST_P(AdmitHook, OfAClassIsAskedForItsOwnSubmissionsAfterThePools) {
+  pool_options chosen = options();
+  std::atomic<int> asked_pool{0};
+  chosen.admit = [&](const submission_info& asks) -> std::optional<submit_errc> {
+    ++asked_pool;
+    return asks.priority == 7 ? std::optional{submit_errc::shed} : std::nullopt;
+  };
+  worker_pool pool{chosen};
+  std::atomic<int> permits{2};
+  const auto admit = [&](const submission_info& asks) -> std::optional<submit_errc> {
+    EXPECT_EQ(asks.task_class, "mail");
+    return permits-- > 0 ? std::nullopt : std::optional{submit_errc::rate_limited};
+  };
+  const task_class mail = pool.add_class({.name = "mail", .admit = admit});
+  const task_class other = pool.add_class({.name = "other"});
+  EXPECT_EQ(pool.submit(mail, [] { return 1; }).get(), 1);
+  EXPECT_EQ(pool.post(task_options{.priority = 7, .task_class = mail}, [] {}).error(),
+            submit_errc::shed);
+  EXPECT_EQ(pool.submit(mail, [] { return 2; }).get(), 2);
+  EXPECT_EQ(pool.post(mail, [cargo = new_payload()] {}).error(), submit_errc::rate_limited);
+  EXPECT_EQ(pool.submit(other, [] { return 3; }).get(), 3);
+  EXPECT_EQ(pool.submit([] { return 4; }).get(), 4);
+  // What a task submits is asked for as well, and a task whose time has come.
+  EXPECT_EQ(pool.submit([&] { return pool.post(mail, [] {}).error(); }).get(),
+            submit_errc::rate_limited);
+  EXPECT_THROW(pool.submit_after(duration{1}, [] {}, {.task_class = mail}).get(), submit_error);
+  EXPECT_EQ(asked_pool, 9);
+}
+
+TEST_P(AdmitHook, OfAClassSufficesWithoutOneOfThePools) {
+  worker_pool pool{options()};
+  const auto shuts = [](const submission_info&) -> std::optional<submit_errc> {
+    return submit_errc::limit_exceeded;
+  };
+  const task_class shut = pool.add_class({.name = "shut", .admit = shuts});
+  EXPECT_EQ(pool.post(shut, [] {}).error(), submit_errc::limit_exceeded);
+  EXPECT_EQ(pool.submit([&] { return pool.post(shut, [] {}).error(); }).get(),
+            submit_errc::limit_exceeded);
+}
+
 using EndHook = test::ShapedPoolTest;
 MILLPOOL_IN_ALL_SHAPES(EndHook);
 

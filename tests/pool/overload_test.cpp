@@ -198,6 +198,53 @@ TEST_P(Overload, LowerLanesAreRefusedAtOnceAndHigherOnesAreServed) {
   urgent.get();
 }
 
+// There is room once what waits is given up.
+TEST_P(Overload, WhoWaitsForRoomInALowerLaneIsToldSoon) {
+  pool_options chosen = shedding();
+  chosen.when_full = full_policy::block;
+  worker_pool pool{chosen};
+  std::vector<future<void>> filling;
+  const test::occupation busy{pool, workers()};
+  for (int i = 0; i < capacity(); ++i) filling.push_back(submit(pool, 4));
+  // The first waits as its policy says, the other for a time of its own.
+  std::atomic<int> told{0};
+  std::jthread by_policy{[&] {
+    auto refused = submit(pool, 5);
+    expect_shed(refused);
+    ++told;
+  }};
+  std::jthread for_a_day{[&] {
+    auto taken = pool.submit_for(
+        24h, [] {}, task_options{.priority = 5});
+    if (taken) {
+      expect_shed(*taken);
+    } else {
+      EXPECT_EQ(taken.error(), submit_errc::shed);
+    }
+    ++told;
+  }};
+  pass_time_until([&] { return told == 2; });  // or for ever
+  for (auto& each : filling) expect_shed(each);
+}
+
+TEST_P(Overload, WhatWaitsForAKeyIsNoneOfTheFewThatMayWait) {
+  if (workers() < 2 || capacity() < 8) GTEST_SKIP() << "all are busy, or there is no room";
+  worker_pool pool{shedding()};
+  test::gate door;
+  pool.post(task_options{.serial_key = 7}, [&] { door.pass(); });
+  for (int i = 0; i < 4; ++i) pool.post(task_options{.serial_key = 7}, [] {});
+  pool.submit(task_options{.priority = 7}, [] {}).get();  // they have stepped aside
+  future<void> first;
+  {
+    const test::occupation busy{pool, workers() - 1};
+    overload(pool, default_priority);
+    first = submit(pool, default_priority);
+    EXPECT_FALSE(first.is_ready());
+    door.open();
+  }
+  first.get();
+}
+
 TEST_P(Overload, OfTheLaneThatIsServedInPartAFewMayWait) {
   worker_pool pool{shedding()};
   future<void> first;

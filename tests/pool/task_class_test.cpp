@@ -1,11 +1,19 @@
 // A task class: options under one name, and an account of their tasks.
 #include "millpool/base/manual_clock.hpp"
 #include "millpool/result/task_group.hpp"
+#include "tests/support/gate.hpp"
 #include "tests/support/pool_fixture.hpp"
+#include "tests/support/run_together.hpp"
+#include "tests/support/scaled.hpp"
 
+#include <algorithm>
+#include <atomic>
 #include <chrono>
+#include <cstdint>
+#include <random>
 #include <stdexcept>
 #include <string>
+#include <thread>
 #include <vector>
 
 namespace millpool {
@@ -86,6 +94,161 @@ TEST_P(TaskClass, CanBeAddedWhileTasksOfOthersRun) {
   }
   pool.wait_idle();
   for (const auto& each : pool.stats().classes) EXPECT_EQ(each.ended[0], 3U) << each.name;
+}
+
+// ---- max_concurrency
+
+using ConcurrencyOfAClass = test::PoolTest;
+
+template <class F>
+std::string error_of(F f) {
+  try {
+    f();
+  } catch (const std::invalid_argument& error) {
+    return error.what();
+  }
+  return "none";
+}
+
+/// How many are in it at once, and were at most.
+class crowd {
+ public:
+  void come() {
+    const int now = ++inside_;
+    int most = most_;
+    while (now > most && !most_.compare_exchange_weak(most, now)) {
+    }
+  }
+  void go() { --inside_; }
+  [[nodiscard]] int inside() const { return inside_; }
+  [[nodiscard]] int most() const { return most_; }
+
+ private:
+  std::atomic<int> inside_{0};
+  std::atomic<int> most_{0};
+};
+
+TEST_P(TaskClass, OfLimitedConcurrencyRunsSoManyAtOnceAndLeavesTheOtherWorkersToOthers) {
+  if (capacity() < 8) GTEST_SKIP() << "what waits fills the channel";
+  for (const int most : {1, 2, 7}) {
+    worker_pool pool{options()};
+    const task_class few =
+        pool.add_class({.name = "few", .max_concurrency = static_cast<std::uint32_t>(most)});
+    crowd seen;
+    test::gate door;
+    for (int i = 0; i < capacity() / 2; ++i) {
+      pool.post(few, [&] {
+        seen.come();
+        door.pass();
+        seen.go();
+      });
+    }
+    test::await([&] { return seen.inside() >= std::min({most, workers(), capacity() / 2}); });
+    if (workers() > most) pool.submit([] {}).get();  // or for ever
+    if (workers() > most) pool.submit(task_options{.priority = 7}, [] {}).get();
+    door.open();
+    pool.wait_idle();
+    EXPECT_LE(seen.most(), most);
+    EXPECT_EQ(pool.stats().classes[0].ended[0], static_cast<std::uint64_t>(capacity() / 2));
+  }
+}
+
+TEST_P(TaskClass, OfLimitedConcurrencyBeginsInOrder) {
+  worker_pool pool{options()};
+  const task_class one = pool.add_class({.name = "one", .max_concurrency = 1});
+  std::vector<int> order;
+  for (int i = 0; i < 200; ++i) pool.post(one, [&order, i] { order.push_back(i); });
+  pool.wait_idle();
+  ASSERT_EQ(order.size(), 200U);
+  EXPECT_TRUE(std::ranges::is_sorted(order));
+}
+
+// A user's keys are others than the classes', whatever their number.
+TEST_P(TaskClass, OfLimitedConcurrencyHasNothingToDoWithAnother) {
+  if (workers() < 2 || capacity() < 8) GTEST_SKIP() << "one of them has no worker, or no place";
+  worker_pool pool{options()};
+  const task_class a = pool.add_class({.name = "a", .max_concurrency = 1});
+  const task_class b = pool.add_class({.name = "b", .max_concurrency = 1});
+  test::gate door;
+  auto first = pool.submit(a, [&] { door.pass(); });
+  auto second = pool.submit(a, [] {});
+  pool.submit(b, [] {}).get();  // or for ever
+  pool.submit(task_options{.serial_key = 1}, [] {}).get();
+  EXPECT_FALSE(second.is_ready());
+  door.open();
+  second.get();
+}
+
+TEST_P(TaskClass, ConcurrencyThatContradictsIsRefusedByName) {
+  worker_pool pool{options()};
+  EXPECT_EQ(error_of([&] { (void)pool.add_class({.name = "none", .max_concurrency = 0}); }),
+            "task_class 'none': max_concurrency must be at least 1, is 0");
+  const task_class two = pool.add_class({.name = "two", .max_concurrency = 2});
+  EXPECT_EQ(error_of([&] { pool.post({.serial_key = 7, .task_class = two}, [] {}); }),
+            "task_options.serial_key: task_class 'two' has a max_concurrency of its own (2)");
+}
+
+TEST_F(ConcurrencyOfAClass, WaitsForItselfAndThatIsFound) {
+  pool_options options = test::sized(2);
+  std::atomic<int> told{0};
+  options.on_deadlock = [&](const deadlock_info&) { ++told; };
+  worker_pool pool{options};
+  const task_class one = pool.add_class({.name = "one", .max_concurrency = 1});
+  auto outer = pool.submit(one, [&] {
+    auto inner = pool.submit(one, [] {});
+    try {
+      inner.get();
+    } catch (const submit_error& error) {
+      return error.code();
+    }
+    return submit_errc::full;
+  });
+  EXPECT_EQ(outer.get(), submit_errc::would_deadlock);  // or for ever
+  EXPECT_EQ(told, 1);
+}
+
+// Whatever becomes of them: the limit holds, each ends once, and nothing is held for ever.
+TEST_P(TaskClass, Stress_OfLimitedConcurrencyIsNeverMoreThanThat) {
+  pool_options chosen = options();
+  chosen.on_unhandled = [](std::exception_ptr, const unhandled_info&) {};
+  worker_pool pool{chosen};
+  const task_class few = pool.add_class({.name = "few", .max_concurrency = 2});
+  crowd seen;
+  test::run_together(3, [&](int thread) {
+    std::minstd_rand random{static_cast<unsigned>(thread + 1)};
+    for (int i = 0; i < test::scaled(2000); ++i) {
+      const auto task = [&seen, fails = random() % 16 == 0] {
+        seen.come();
+        std::this_thread::yield();
+        seen.go();
+        if (fails) throw std::runtime_error{"failed"};
+      };
+      switch (random() % 8) {
+        case 0:
+          if (thread == 0) (void)pool.purge();
+          break;
+        case 1:
+          pool.post([&pool, few, task] { pool.post(few, task); });
+          break;
+        case 2:
+          pool.submit(few, task).wait();
+          break;
+        case 3:
+          pool.post({.start_by = 10us, .task_class = few}, task);
+          break;
+        case 4:
+          pool.post([] {});
+          break;
+        default:
+          pool.post(few, task);
+      }
+    }
+  });
+  pool.wait_idle();
+  EXPECT_LE(seen.most(), 2);
+  EXPECT_TRUE(pool.stats().tasks.balanced());
+  EXPECT_EQ(pool.stats().tasks.inside(), 0U);
+  pool.submit(few, [] {}).get();
 }
 
 }  // namespace

@@ -522,6 +522,87 @@ TEST_F(DeadlockTest, IsNoneInAPause) {
   expect_even(*pool, 0);
 }
 
+// ---- one that arises later: those who wait already are asked again
+
+TEST_F(DeadlockTest, IsFoundWhenAPauseEnds) {
+  pool_options options = test::sized(1);
+  options.max_compensation = 0;
+  const auto pool = make_pool(options);
+  auto outer = pool->submit([&] {
+    pool->pause();
+    auto inner = pool->submit([] { return 1; });
+    return value_or_deadlock(inner);
+  });
+  test::await([&] { return outer.is_ready() || pool->stats().workers.blocked == 1; });
+  EXPECT_TRUE(told.all().empty());
+  pool->resume();
+  EXPECT_EQ(outer.get(), -1);  // or for ever
+  expect_even(*pool, 1);
+}
+
+TEST_F(DeadlockTest, IsFoundWhenNoWorkerCanBeAddedAnyMore) {
+  pool_options options = test::sized(1);
+  options.max_workers = 2;
+  options.max_compensation = 0;
+  std::atomic<int> started{0};
+  options.start_thread = [&](std::function<void()> body) {
+    if (++started > 1) throw std::runtime_error{"no more"};
+    return std::thread{std::move(body)};
+  };
+  const auto pool = make_pool(options);
+  auto outer = pool->submit([&] { return deep_chain(*pool, 1500); });
+  test::await([&] { return outer.is_ready() || pool->stats().workers.blocked == 1; });
+  EXPECT_TRUE(told.all().empty());
+  pool->resize(1, 1);
+  EXPECT_EQ(outer.get(), 999);  // or for ever
+  expect_even(*pool, 1);
+}
+
+TEST_F(DeadlockTest, IsFoundWhenNothingIsDisplacedAnyMore) {
+  pool_options options = test::sized(1, 1);
+  options.when_full = full_policy::discard_oldest;
+  options.max_compensation = 0;
+  const auto pool = make_pool(options);
+  auto outer = pool->submit(task_options{.serial_key = 7}, [&] {
+    auto inner = pool->submit(task_options{.serial_key = 7}, [] { return 1; });
+    return value_or_deadlock(inner);
+  });
+  test::await([&] { return outer.is_ready() || pool->stats().workers.blocked == 1; });
+  EXPECT_TRUE(told.all().empty());
+  options = pool->options();
+  options.when_full = full_policy::block;
+  pool->reconfigure(options);
+  EXPECT_EQ(outer.get(), -1);  // or for ever
+  expect_even(*pool, 1);
+}
+
+TEST_F(DeadlockTest, IsNoneAfterAPauseWhereAnotherMayStandIn) {
+  const auto pool = make_pool(test::sized(1));
+  auto outer = pool->submit([&] {
+    pool->pause();
+    auto inner = pool->submit([] { return 1; });
+    return value_or_deadlock(inner);
+  });
+  test::await([&] { return outer.is_ready() || pool->stats().workers.blocked == 1; });
+  pool->resume();
+  EXPECT_EQ(outer.get(), 1);  // or for ever
+  expect_even(*pool, 0);
+}
+
+// Of what an overload may shed it is not known whether it will be.
+TEST_F(DeadlockTest, IsFoundWhereLoadIsShed) {
+  pool_options options = test::sized(1);
+  options.max_compensation = 0;
+  options.shedding = shedding_options{};
+  const auto pool = make_pool(options);
+  auto outer = pool->submit(task_options{.serial_key = 7}, [&] {
+    auto inner = pool->submit(task_options{.serial_key = 7}, [] { return 1; });
+    return value_or_deadlock(inner);
+  });
+  EXPECT_EQ(outer.get(), -1);  // or for ever
+  expect_even(*pool, 1);
+}
+
 int tree(worker_pool& pool, int height) {
   if (height == 0) return 1;
   auto left = pool.submit([&pool, height] { return tree(pool, height - 1); });

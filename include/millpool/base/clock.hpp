@@ -19,7 +19,7 @@ inline constexpr time_point no_deadline = time_point::max();
 
 /// Where a pool reads the time. Production uses steady(); tests use a manual_clock and never sleep.
 ///
-/// Thread safety  both members may be called concurrently.
+/// Thread safety  all members may be called concurrently.
 /// Lifetime       a clock outlives the pools, channels and futures that were given it.
 class clock {
  public:
@@ -32,6 +32,8 @@ class clock {
 
   /// now(), or a little earlier: what is cheap to read, for who can do with a few milliseconds.
   [[nodiscard]] virtual time_point coarse_now() const noexcept { return now(); }
+  /// By so much coarse_now() may be earlier.
+  [[nodiscard]] virtual duration coarseness() const noexcept { return duration::zero(); }
 
   /// The steady time until which a thread that waits for `deadline` may sleep before it reads now()
   /// again. A clock that runs with steady time answers `deadline` itself.

@@ -4,6 +4,7 @@
 #include "millpool/base/atomic.hpp"
 #include "millpool/base/cache_line.hpp"
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 
@@ -27,7 +28,7 @@ class lane_limit {
   lane_limit() noexcept = default;
   /// \param  first  the highest lane that is limited; all below it are, too.
   lane_limit(std::size_t first, std::size_t most) noexcept
-      : lanes_{~std::uint32_t{0} << first}, most_{most} {}
+      : lanes_{~std::uint32_t{0} << first}, word_{pack(most)} {}
 
   [[nodiscard]] bool is_on() const noexcept { return lanes_ != 0; }
   /// Bit i: lane i is limited.
@@ -38,37 +39,53 @@ class lane_limit {
   [[nodiscard]] std::uint32_t shut_lanes() const noexcept {
     return lanes_ != 0 && is_full() ? lanes_ : 0;
   }
-  [[nodiscard]] bool is_full() const noexcept {
-    return at_work_.load() >= most_.load(std::memory_order_relaxed);
-  }
+  [[nodiscard]] bool is_full() const noexcept { return is_full(word_.load()); }
   /// The same, for who relies on the next one to leave(). An addition of nothing: see above.
-  [[nodiscard]] bool is_surely_full() noexcept {
-    return at_work_.fetch_add(0) >= most_.load(std::memory_order_relaxed);
-  }
+  [[nodiscard]] bool is_surely_full() noexcept { return is_full(word_.fetch_add(0)); }
 
   /// \return whether there was room: leave() is then to follow.
   [[nodiscard]] bool try_enter() noexcept {
-    std::size_t seen = at_work_.load();
-    while (seen < most_.load(std::memory_order_relaxed)) {
-      if (at_work_.compare_exchange_weak(seen, seen + 1)) return true;
+    std::uint64_t seen = word_.load();
+    while (!is_full(seen)) {
+      if (word_.compare_exchange_weak(seen, seen + 1)) return true;
     }
     return false;
   }
   /// Also where there is no room: for who comes back to what he has begun.
-  void enter() noexcept { at_work_.fetch_add(1); }
-  void leave() noexcept { at_work_.fetch_sub(1); }
+  void enter() noexcept { word_.fetch_add(1); }
+  /// \return whether there was an excess().
+  bool leave() noexcept { return excess_in(word_.fetch_sub(1)) > 0; }
 
-  /// Looks are to follow, as after leave(). Who is at work already stays.
+  /// So many more are at work than may be: they began when more might, or came back.
+  [[nodiscard]] std::size_t excess() const noexcept { return excess_in(word_.load()); }
+
+  /// Looks are to follow, as after leave(); and one at excess(): who leaves after that tells of it.
+  /// Who is at work already stays.
   void set_most(std::size_t most) noexcept {
-    if (most_.exchange(most, std::memory_order_relaxed) == most) return;
-    at_work_.fetch_add(0);  // as leave()
+    std::uint64_t seen = word_.load();
+    while (!word_.compare_exchange_weak(seen, pack(most) | at_work_in(seen))) {
+    }
   }
 
  private:
-  // seq_cst in all changes: they are rare beside tasks that are worth a limit.
+  [[nodiscard]] static std::uint64_t pack(std::size_t most) noexcept {
+    return std::uint64_t{most} << 32U;
+  }
+  [[nodiscard]] static std::uint64_t at_work_in(std::uint64_t word) noexcept {
+    return word & ~std::uint32_t{0};
+  }
+  [[nodiscard]] static bool is_full(std::uint64_t word) noexcept {
+    return at_work_in(word) >= word >> 32U;
+  }
+  [[nodiscard]] static std::size_t excess_in(std::uint64_t word) noexcept {
+    const std::uint64_t now = at_work_in(word);
+    return now - std::min(now, word >> 32U);
+  }
+
   const std::uint32_t lanes_ = 0;
-  alignas(cache_line_size) atomic<std::size_t> at_work_{0};
-  atomic<std::size_t> most_{0};
+  // How many may be at work, and, in the lower half, how many are. seq_cst: changes are rare beside
+  // tasks that are worth a limit.
+  alignas(cache_line_size) atomic<std::uint64_t> word_{0};
 };
 
 }  // namespace millpool

@@ -41,7 +41,7 @@ struct aging {
 struct placement {
   placement(std::size_t into) noexcept  // NOLINT(google-explicit-constructor): most have no keys
       : lane{into} {}
-  placement(std::size_t into, std::optional<std::uint64_t> serial,
+  placement(std::size_t into, std::optional<millpool::serial_key> serial,
             std::optional<std::uint64_t> fair, time_point at = now,
             std::uint32_t weight = 1) noexcept
       : lane{into}, serial_key{serial}, fair_key{fair}, fair_weight{weight}, came{at} {}
@@ -49,11 +49,12 @@ struct placement {
 
   static constexpr time_point now = time_point::min();  ///< the channel reads its clock
 
-  std::size_t lane;                           ///< 0 (highest) to 7
-  std::optional<std::uint64_t> serial_key{};  ///< values of one key are out one at a time
-  std::optional<std::uint64_t> fair_key{};    ///< the keys of a lane take turns
-  std::uint32_t fair_weight = 1;              ///< turns in a row of its fair key; not 0
-  time_point came = now;                      ///< what the value is old by
+  std::size_t lane;  ///< 0 (highest) to 7
+  /// Of the values of one key only so many are out at once as it says.
+  std::optional<millpool::serial_key> serial_key{};
+  std::optional<std::uint64_t> fair_key{};  ///< the keys of a lane take turns
+  std::uint32_t fair_weight = 1;            ///< turns in a row of its fair key; not 0
+  time_point came = now;                    ///< what the value is old by
 };
 
 /// When a value came, and into which lane.
@@ -103,6 +104,10 @@ class priority_lanes {
   [[nodiscard]] std::size_t size() const noexcept { return size_; }
   [[nodiscard]] std::size_t size(std::size_t lane) const noexcept {
     return lanes_[lane].ring.size() + lanes_[lane].listed;
+  }
+  /// Without those that are blocked.
+  [[nodiscard]] std::size_t ready(std::size_t lane) const noexcept {
+    return size(lane) - lanes_[lane].blocked;
   }
   [[nodiscard]] bool empty() const noexcept { return size_ == 0; }
   /// Whether there is a value that is not blocked, in a lane that is not shut. Its key may be held,
@@ -167,8 +172,10 @@ class priority_lanes {
   /// good.
   std::optional<T> take_lowest_below(std::size_t lane, arrival* told = nullptr);
 
-  /// Takes the oldest value of `lane`, if it came before `then` and is not blocked. For good.
-  std::optional<T> take_older(std::size_t lane, time_point then, arrival* told = nullptr);
+  /// Takes the oldest value of `lane` that is not blocked, if `wanted(time_point)` holds for when
+  /// it came. For good.
+  template <class Predicate>
+  std::optional<T> take_oldest_if(std::size_t lane, Predicate wanted, arrival* told = nullptr);
 
   /// From here on take_next() takes the newest of a lane's values that have no key, or the oldest
   /// again.
@@ -192,11 +199,11 @@ class priority_lanes {
   T take_any(const clock& time, arrival* told = nullptr);
 
   /// The value that was taken with this key is done with.
-  void release(std::uint64_t key) noexcept { keys_->release(key); }
+  void release(const serial_key& key) noexcept { keys_->release(key); }
 
   /// The key is free: its next value, if one is blocked, is not any more. \return whether there was
   /// one.
-  bool unblock(std::uint64_t key);
+  bool unblock(const serial_key& key);
 
  private:
   static constexpr std::uint32_t nil = std::numeric_limits<std::uint32_t>::max();
@@ -213,10 +220,11 @@ class priority_lanes {
     lane_ring<T> ring;
     std::uint32_t head = nil;  // of the list
     std::uint32_t tail = nil;
-    std::size_t listed = 0;  // with those that are blocked
+    std::uint32_t listed = 0;  // with those that are blocked
+    std::uint32_t blocked = 0;
   };
   // In the order in which they are unblocked: by key, then the highest lane, then the oldest.
-  using blocked_value = std::tuple<std::uint64_t, std::size_t, std::uint64_t, std::uint32_t>;
+  using blocked_value = std::tuple<serial_key, std::size_t, std::uint64_t, std::uint32_t>;
   static constexpr std::size_t slots_in_block = 64;
 
   [[nodiscard]] slot& at(std::uint32_t index) noexcept {
@@ -444,14 +452,16 @@ template <class T>
 void priority_lanes<T>::block(std::uint32_t index) {
   const slot& waits = at(index);
   blocked_.insert({*waits.where.serial_key, waits.where.lane, waits.number, index});
+  ++lanes_[waits.where.lane].blocked;
   unlink(index);
 }
 
 template <class T>
-bool priority_lanes<T>::unblock(std::uint64_t key) {
+bool priority_lanes<T>::unblock(const serial_key& key) {
   const auto next = blocked_.lower_bound({key, 0, 0, 0});
   if (next == blocked_.end() || std::get<0>(*next) != key) return false;
   link_by_age(std::get<3>(*next));
+  --lanes_[std::get<1>(*next)].blocked;
   blocked_.erase(next);
   return true;
 }
@@ -575,9 +585,11 @@ std::optional<T> priority_lanes<T>::take_lowest_below(std::size_t lane, arrival*
 }
 
 template <class T>
-std::optional<T> priority_lanes<T>::take_older(std::size_t lane, time_point then, arrival* told) {
+template <class Predicate>
+std::optional<T> priority_lanes<T>::take_oldest_if(std::size_t lane, Predicate wanted,
+                                                   arrival* told) {
   const auto first = oldest(lane);
-  if (!first || *first >= then) return std::nullopt;
+  if (!first || !wanted(*first)) return std::nullopt;
   if (!lanes_[lane].ring.empty()) return take_ring_first(lane, told);
   return take_for_good(lanes_[lane].head, told);
 }

@@ -149,9 +149,10 @@ class task_channel {
   [[nodiscard]] std::expected<taken, queue_status> try_take(std::size_t more_max, std::size_t& held,
                                                             Keep keep, bool* entered = nullptr);
 
-  /// Never waits. Takes the oldest value of `lane`, if it came before `then` and can be taken; for
-  /// good: a serial key of its is not held. O(1).
-  [[nodiscard]] std::optional<T> take_older(std::size_t lane, time_point then, arrival* told);
+  /// Never waits. Takes the oldest value of `lane` that can be taken, if `wanted(time_point)` holds
+  /// for when it came; for good: a serial key of its is not held. O(1).
+  template <class Predicate>
+  [[nodiscard]] std::optional<T> take_oldest_if(std::size_t lane, Predicate wanted, arrival* told);
 
   /// From here on the newest of a lane's values that have no key is taken first, or the oldest
   /// again, as at the beginning. The newest are taken one at a time.
@@ -198,7 +199,7 @@ class task_channel {
 
   /// What was taken with this serial key is done with: the next value that stepped aside for it can
   /// be taken, here and in `other`, which shares the keys. \return whether there was one.
-  bool release(std::uint64_t key, task_channel* other = nullptr);
+  bool release(const serial_key& key, task_channel* other = nullptr);
 
   /// Whether a take would find a value now; one whose serial key is held may count, once. Takes no
   /// lock: a push that happens-before the call is seen, another one may be. What the limit holds
@@ -241,6 +242,7 @@ class task_channel {
     std::size_t capacity;
     std::array<std::size_t, lane_count> depth;  ///< by lane, in values
     std::size_t waiting;                        ///< the sum of depth
+    std::size_t ready;                          ///< of these, those that can be taken
     std::size_t reserved;                       ///< places
     std::size_t producers;                      ///< that wait for a place
     std::uint64_t pushed;                       ///< values ever put in, or passed by
@@ -251,13 +253,14 @@ class task_channel {
   };
   [[nodiscard]] snapshot look();
 
-  /// How many values wait in `lane`; and how many places are taken by those in it and all higher
-  /// ones, and by who has reserved some. At some moment of the call.
-  [[nodiscard]] std::size_t depth(std::size_t lane) noexcept {
+  /// How many values of `lane` can be taken. At some moment of the call, as the next.
+  [[nodiscard]] std::size_t ready(std::size_t lane) noexcept {
     const lock_guard lock{mutex_};
     collect(0);
-    return lanes_.size(lane);
+    return lanes_.ready(lane);
   }
+  /// How many places are taken by the values in `lane` and all higher ones, and by who has reserved
+  /// some.
   [[nodiscard]] std::size_t depth_down_to(std::size_t lane) noexcept {
     const lock_guard lock{mutex_};
     collect(0);
@@ -282,6 +285,8 @@ class task_channel {
 
   /// The number of waiting values, at some moment of the call. Exact, and old when you read it.
   [[nodiscard]] std::size_t size() const;
+  /// The same; or nothing, where somebody has the lock. Never waits.
+  [[nodiscard]] std::optional<std::size_t> try_size() const;
 
  private:
   static std::size_t checked(std::size_t capacity) {
@@ -615,11 +620,13 @@ std::expected<typename task_channel<T>::taken, queue_status> task_channel<T>::tr
 }
 
 template <class T>
-std::optional<T> task_channel<T>::take_older(std::size_t lane, time_point then, arrival* told) {
+template <class Predicate>
+std::optional<T> task_channel<T>::take_oldest_if(std::size_t lane, Predicate wanted,
+                                                 arrival* told) {
   const lock_guard lock{mutex_};
   collect(0);
   if (nothing_to_take() || closed_) return std::nullopt;
-  std::optional<T> value = lanes_.take_older(lane, then, told);
+  std::optional<T> value = lanes_.take_oldest_if(lane, wanted, told);
   if (value) made_room();
   return value;
 }
@@ -687,7 +694,7 @@ void task_channel<T>::resume() noexcept {
 }
 
 template <class T>
-bool task_channel<T>::release(std::uint64_t key, task_channel* other) {
+bool task_channel<T>::release(const serial_key& key, task_channel* other) {
   // Under the locks, or a younger value could be taken between the release and the return of the
   // next. Nobody else holds two channels' locks at once.
   const lock_guard lock{mutex_};
@@ -753,9 +760,14 @@ template <class T>
 typename task_channel<T>::snapshot task_channel<T>::look() {
   const lock_guard lock{mutex_};
   collect(0);
-  snapshot now{capacity_,      {},         lanes_.size(),
-               reserved_,      producers_, lanes_.pushed() + passed_by_,
-               lanes_.oldest()};
+  snapshot now{.capacity = capacity_,
+               .depth = {},
+               .waiting = lanes_.size(),
+               .ready = lanes_.ready(),
+               .reserved = reserved_,
+               .producers = producers_,
+               .pushed = lanes_.pushed() + passed_by_,
+               .oldest = lanes_.oldest()};
   for (std::size_t lane = 0; lane < lane_count; ++lane) {
     now.depth[lane] = lanes_.size(lane);
     now.oldest_of[lane] = lanes_.oldest(lane);
@@ -767,6 +779,13 @@ typename task_channel<T>::snapshot task_channel<T>::look() {
 template <class T>
 std::size_t task_channel<T>::size() const {
   const lock_guard lock{mutex_};
+  return lanes_.size() + not_in_a_lane();
+}
+
+template <class T>
+std::optional<std::size_t> task_channel<T>::try_size() const {
+  const unique_lock lock{mutex_, std::try_to_lock};
+  if (!lock.owns_lock()) return std::nullopt;
   return lanes_.size() + not_in_a_lane();
 }
 

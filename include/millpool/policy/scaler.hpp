@@ -43,10 +43,12 @@ struct scaling_policy {
 ///              was wanted again within 12 cooldowns of another's leaving, all stay for 48
 ///   idle       a worker is idle: one less
 ///   knee       fewer workers have got as much done, a moment ago and with as much waiting: so
-///              many. Until these get a quarter more or less done than then, or what waited is gone
+///              many, once that has been seen twice in a row. Until these get a quarter more or less done than then, or what waited is gone
 ///              and the cooldown has passed, no more are added
 ///   cpu        there is no processor time left: as many as before. Where there is some, the rules
-///              below add no more workers than would use it up
+///              below add no more workers than would use nearly all
+///   crowded    with at least as many workers as processors 15 % of these are in no task just now,
+///              though tasks wait: they wait for each other. As many as before
 ///   first      nothing is known of the tasks yet: scale_up_factor times as many
 ///   stalled    for a while no task has ended though one should have: the same
 ///   backlog    Little's law: arrivals times what a task takes, and besides what drains the backlog
@@ -80,6 +82,7 @@ class scaler {
                                     const std::optional<rate_at>& now) noexcept;
   [[nodiscard]] bool is_stalled() const noexcept;
   [[nodiscard]] std::size_t most_in_a_step(const scaling_inputs& in) const noexcept;
+  [[nodiscard]] bool is_crowded(const scaling_inputs& in) const noexcept;
   [[nodiscard]] bool has_no_cpu_left(const scaling_inputs& in) const noexcept;
   [[nodiscard]] std::size_t wanted(const scaling_inputs& in) const noexcept;
 
@@ -98,6 +101,7 @@ class scaler {
   std::size_t count_ = 0;
   std::uint64_t stale_ = 0;  // tasks that began when there were more or fewer workers
   std::optional<rate_at> knee_;
+  unsigned sightings_ = 0;              // of one, in a row
   std::optional<double> task_seconds_;  // that a task takes of a worker
   double known_by_ = 0.0;               // so many tasks
   duration nothing_ended_{};            // for so long, while all were at work

@@ -33,27 +33,28 @@ class worker;
 class alignas(cache_line_size) pool_conditions {
  public:
   enum bit : std::uint32_t {
-    cancels = 1,           ///< no task starts any more
-    abandons = 2,          ///< tasks that run may be given up
-    pauses = 4,            ///< no task is taken
-    awaited = 8,           ///< somebody waits in wait_idle()
-    closes = 16,           ///< close() has begun
-    surplus = 32,          ///< there are more workers than wanted
-    may_grow = 64,         ///< there may be more workers than there are
-    long_tasks = 128,      ///< of late, tasks ran for more than a microsecond: each is measured
-    exact_times = 256,     ///< a hook or a policy needs the times of each, for good
-    asks_first = 512,      ///< there is a hook that admits submissions, for good
-    may_scale = 1024,      ///< the scaling_rule may let there be more: see worker_limit
-    asks_breaker = 16384,  ///< the pool's breaker wants to be asked before a task starts
-    overdue = 2048,        ///< a task that runs may be stuck: who ends one looks whether it is his
+    cancels = 1,        ///< no task starts any more
+    abandons = 2,       ///< tasks that run may be given up
+    pauses = 4,         ///< no task is taken
+    awaited = 8,        ///< somebody waits in wait_idle()
+    closes = 16,        ///< close() has begun
+    surplus = 32,       ///< there are more workers than wanted
+    may_grow = 64,      ///< there may be more workers than there are
+    long_tasks = 128,   ///< of late, tasks ran for more than a microsecond: each is measured
+    exact_times = 256,  ///< a hook or a policy needs the times of each, for good
+    asks_first = 512,   ///< there is a hook that admits submissions, for good
+    may_scale = 1024,   ///< the scaling_rule may let there be more: see worker_limit
+    overdue = 2048,     ///< a task that runs may be stuck: who ends one looks whether it is his
     keeps_none = 4096,  ///< what tasks submit goes through the channel: the full_policy wants that
     displaces = 8192,   ///< what waits may have to make room, and so lies in the channel
+    asks_breaker = 16384,  ///< the pool's breaker wants to be asked before a task starts
     may_shed = 32768,  ///< nobody watches the queue for a load_shedder: who finds all at work calls
     sheds = 65536,     ///< submissions of some lanes are refused, for now
+    judged = 131072,   ///< the pool, or a class, has a breaker or an admit of its own, for good
   };
 
   /// What does not concern a task that its worker keeps.
-  static constexpr std::uint32_t no_matter_to_kept = awaited | overdue | may_shed | sheds;
+  static constexpr std::uint32_t no_matter_to_kept = awaited | overdue | may_shed | sheds | judged;
 
   explicit pool_conditions(std::uint32_t bits) noexcept : word_{bits} {}
 

@@ -101,9 +101,10 @@ struct pool_options {
   /// `shedding`, to which an idle worker is a sign that nothing waits.
   ///
   /// Not counted: what a wait runs here and now, be it for a result, a join() or wait_idle(), and
-  /// what a full pool's submitter runs itself; such a task runs for the task that it is run by. One
-  /// that blocks is not counted as long as it does; one that is stuck is. The parts of a low task's
-  /// join() are low, too.
+  /// what a full pool's submitter runs itself; such a task runs for the task that it is run by. Nor
+  /// is one that blocks, as long as it does, or is stuck: its stand-in is. When it comes back, or
+  /// max_workers becomes less, there may be too many at work for a while; then there may be as many
+  /// workers more. The parts of a low task's join() are low, too.
   /// What waits for these workers alone is not passed over: aging does not reach it.
   std::size_t reserved_workers = 0;
   /// The lowest priority that they serve; above 7 there has to be a lower one.
@@ -112,7 +113,8 @@ struct pool_options {
   /// Workers that may be added for a time, above max_workers, while others are blocked in a wait or
   /// a blocking_region. Where none is left, what only another worker could run waits until one
   /// comes back, or until all wait so: see on_deadlock. With 0, promise P5 holds for the waits only
-  /// that can run the awaited task themselves. A task that another worker keeps is none of these.
+  /// that can run the awaited task themselves. A task that another worker keeps is none of these,
+  /// nor is any for a wait that began in a pause.
   std::size_t max_compensation = 64;
 
   /// A task that has run for so long is stuck: it is reported through on_stuck and in stats(), and
@@ -136,7 +138,7 @@ struct pool_options {
   std::shared_ptr<task_breaker> breaker{};
 
   /// Asked before each submission takes a place, on the submitter's thread: an answer refuses it,
-  /// and is what the submitter gets. Where limits go.
+  /// and is what the submitter gets. Where limits go; those of a class, in its own.
   std::function<std::optional<submit_errc>(const submission_info&)> admit{};
   /// A task has ended and is counted; its result is seen once this returns.
   std::function<void(const task_end_info&)> on_task_end{};
@@ -148,7 +150,8 @@ struct pool_options {
   std::function<void(const worker_info&)> on_worker_stop{};
 
   /// Tasks wait for each other for ever, and one of the waits is given up, if one can be: it throws
-  /// submit_error, would_deadlock. On the thread whose wait closes the circle, under no lock.
+  /// submit_error, would_deadlock. On the thread whose wait closes the circle, or that ends a
+  /// pause, or changes the options, when one is due to that; under no lock.
   /// Unset: the wait-for graph on standard error. Counted in stats() in any case.
   std::function<void(const deadlock_info&)> on_deadlock{};
 

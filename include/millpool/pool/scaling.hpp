@@ -28,8 +28,9 @@ struct scaling_inputs {
   std::size_t workers;  ///< that may work at once
   std::size_t min_workers;
   std::size_t max_workers;
-  std::size_t waiting;   ///< tasks
-  duration oldest_wait;  ///< of what waits in the channel
+  std::size_t in_tasks;  ///< workers that are in a task just now
+  std::size_t waiting;   ///< tasks, but for those that were found to wait for a serial key
+  duration oldest_wait;  ///< of those of them in the channel
   // ---- since it last asked; all zero the first time
   duration elapsed;
   std::uint64_t arrived;    ///< tasks that were accepted
@@ -53,7 +54,8 @@ struct scaling_rule {
   /// So many waiting tasks are a backlog; at least 1, and not more than the channel holds.
   std::size_t queue_depth_threshold = 32;
   duration target_queue_wait = std::chrono::milliseconds{5};  ///< above 0
-  duration interval = std::chrono::milliseconds{10};  ///< between two answers to more work; above 0
+  /// Between two answers to more work; above 0. Where they stay the same, at last 8 times as long.
+  duration interval = std::chrono::milliseconds{10};
   /// One call at a time, on the thread concerned; must not call the pool, wait, or throw.
   std::function<scaling_decision(const scaling_inputs&)> decide{};
   /// Called under no lock for each answer that changes something. Must not throw.

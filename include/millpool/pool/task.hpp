@@ -3,6 +3,7 @@
 
 #include "millpool/base/block_cache.hpp"
 #include "millpool/base/clock.hpp"
+#include "millpool/channel/serial_keys.hpp"
 #include "millpool/pool/task_options.hpp"
 #include "millpool/result/completion.hpp"
 
@@ -58,7 +59,8 @@ struct task_extras {
   duration timeout = duration::max();
   unsigned attempt = 1;
   std::uint32_t fair_weight = 1;
-  std::optional<std::uint64_t> serial_key{};  ///< held from where it is taken to its end
+  /// Held from where it is taken to its end: its own, or its class's limit.
+  std::optional<millpool::serial_key> serial_key{};
   std::optional<std::uint64_t> fair_key{};
   /// Made when the running task first asks for its stop_token(), and then the extras' own.
   atomic<deadline_stop*> stop{nullptr};

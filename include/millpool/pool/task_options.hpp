@@ -3,8 +3,10 @@
 
 #include "millpool/base/atomic.hpp"
 #include "millpool/base/clock.hpp"
+#include "millpool/base/errors.hpp"
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <stop_token>
@@ -15,6 +17,7 @@ namespace millpool {
 class deadline_stops;
 class task_breaker;
 struct class_record;
+struct submission_info;
 struct task_extras;
 
 namespace detail {
@@ -40,8 +43,15 @@ struct task_class_options {
   unsigned priority = default_priority;  ///< 0 (the highest) to 7
   std::optional<duration> timeout{};     ///< from the start of a task
   std::optional<duration> start_by{};    ///< from its submission
+  /// So many of its tasks run at once, at least 1; the others wait in the channel, in their places
+  /// and in their order, and without a worker. Its tasks can then have no serial_key. One that
+  /// waits for others of its class may wait for ever, as with a serial_key; only with a limit of 1
+  /// is that found. Unset: no limit.
+  std::optional<std::uint32_t> max_concurrency{};
   /// Judges its tasks in the place of the pool's: see policy/pool_breaker.hpp. Null: none.
   std::shared_ptr<task_breaker> breaker{};
+  /// Asked for its submissions, after pool_options::admit: where a limit of its own goes.
+  std::function<std::optional<submit_errc>(const submission_info&)> admit{};
 };
 
 /// Names a bundle of options. A value, as cheap as a pointer; lives as long as its pool.
