@@ -195,9 +195,13 @@ std::size_t scaler::most_in_a_step(const scaling_inputs& in) const noexcept {
   return static_cast<std::size_t>(most);
 }
 
-bool scaler::is_crowded(const scaling_inputs& in) const noexcept {
+// One look is no more than one moment's: those before count as much.
+bool scaler::is_crowded(const scaling_inputs& in) noexcept {
   const auto workers = static_cast<double>(in.workers);
-  return workers >= cpus_ && static_cast<double>(in.in_tasks) < mostly_busy * workers;
+  const double now = static_cast<double>(in.in_tasks) / workers;
+  double& busy = of(in.workers).busy;
+  busy = busy > 0.0 ? (busy + now) / 2 : now;
+  return workers >= cpus_ && busy < mostly_busy;
 }
 
 bool scaler::has_no_cpu_left(const scaling_inputs& in) const noexcept {

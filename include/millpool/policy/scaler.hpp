@@ -47,7 +47,7 @@ struct scaling_policy {
 ///              and the cooldown has passed, no more are added
 ///   cpu        there is no processor time left: as many as before. Where there is some, the rules
 ///              below add no more workers than would use nearly all
-///   crowded    with at least as many workers as processors 15 % of these are in no task just now,
+///   crowded    with at least as many workers as processors 15 % of these were in no task of late,
 ///              though tasks wait: they wait for each other. As many as before
 ///   first      nothing is known of the tasks yet: scale_up_factor times as many
 ///   stalled    for a while no task has ended though one should have: the same
@@ -82,7 +82,7 @@ class scaler {
                                     const std::optional<rate_at>& now) noexcept;
   [[nodiscard]] bool is_stalled() const noexcept;
   [[nodiscard]] std::size_t most_in_a_step(const scaling_inputs& in) const noexcept;
-  [[nodiscard]] bool is_crowded(const scaling_inputs& in) const noexcept;
+  [[nodiscard]] bool is_crowded(const scaling_inputs& in) noexcept;
   [[nodiscard]] bool has_no_cpu_left(const scaling_inputs& in) const noexcept;
   [[nodiscard]] std::size_t wanted(const scaling_inputs& in) const noexcept;
 
@@ -93,6 +93,7 @@ class scaler {
     std::size_t workers = 0;
     std::uint64_t completed = 0;
     double seconds = 0.0;  // of workers, that these took
+    double busy = 0.0;     // such a part of them was in a task, of late
     [[nodiscard]] std::optional<rate_at> rate() const noexcept;
   };
   [[nodiscard]] record& of(std::size_t workers) noexcept;
