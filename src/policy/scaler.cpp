@@ -197,6 +197,7 @@ std::size_t scaler::most_in_a_step(const scaling_inputs& in) const noexcept {
 
 // One look is no more than one moment's: those before count as much.
 bool scaler::is_crowded(const scaling_inputs& in) noexcept {
+  if (in.event != scaling_event::step) return false;  // some may be on their way to a task yet
   const auto workers = static_cast<double>(in.workers);
   const double now = static_cast<double>(in.in_tasks) / workers;
   double& busy = of(in.workers).busy;

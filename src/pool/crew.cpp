@@ -279,7 +279,7 @@ bool crew::runner_waits(runner& self, task_wait& wait) {
     runner* gives_up = nullptr;
     {
       const lock_guard lock{mutex_};
-      self.awaits = {.wait = &wait, .number = ++waits_begun_};
+      self.awaits = {.wait = &wait, .number = ++waits_begun_, .is_told = !looks};
       if (looks) found = look_for_deadlock(self, gives_up);
       waits = !found;
       if (!waits) self.awaits = {};  // the hook may do anything

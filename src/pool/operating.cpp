@@ -174,7 +174,7 @@ pool_stats pool_core::stats() {
     now.depth[lane] = seen.depth[lane] + here;
   }
   now.tasks.running = inside - now.tasks.waiting;
-  now.oldest_waiting = std::max(age_of(seen.oldest), age_of(beyond.oldest));
+  now.oldest_waiting = std::max(age_of(channel_.oldest()), age_of(put_off_.oldest()));
   now.overloaded = is(pool_conditions::sheds);
   for (std::size_t lane = 0; lane < lane_count; ++lane) now.shed[lane] = shedder_.shed(lane);
   now.paused = paused();

@@ -758,9 +758,13 @@ void pool_core::report_deadlock(const deadlock_info& info) const {
     options_.on_deadlock(info);
     return;
   }
-  std::ostringstream lines;
-  lines << info;
-  std::fputs(lines.str().c_str(), stderr);
+  try {
+    std::ostringstream lines;
+    lines << info;
+    std::fputs(lines.str().c_str(), stderr);
+  } catch (const std::bad_alloc&) {
+    std::fputs("millpool: tasks wait for each other for ever; no memory to tell which\n", stderr);
+  }
 }
 
 void pool_core::report_unhandled(std::exception_ptr error,

@@ -89,7 +89,7 @@ time_point worker_limit::ring() {
       const time_point next_look = deadline_after(looked_, core_.options().scaling.interval);
       if (now < next_look) return next_look;  // it was called for the workers' sake
       looked_ = now;
-      if (now < next_step() && all_at_work() && !far_more_waits()) {
+      if (now < next_step() && all_at_work() && core_.task_visible() && !far_more_waits()) {
         return deadline_after(now, core_.options().scaling.interval);
       }
     }
@@ -139,7 +139,7 @@ time_point worker_limit::next_look(const scaling_inputs& seen) const noexcept {
 
 // Than when it was asked. Not known where the lock is taken: the next look is soon.
 bool worker_limit::far_more_waits() {
-  const auto waiting = core_.channel().try_size();
+  const auto waiting = core_.channel().try_ready();
   return waiting && *waiting > 2 * asked_with_ + core_.options().scaling.queue_depth_threshold;
 }
 
@@ -153,6 +153,7 @@ time_point worker_limit::next_step() const noexcept {
 
 void worker_limit::bounds_changed() {
   const lock_guard lock{mutex_};
+  same_ = 0;
   go_to(state_);
 }
 

@@ -337,7 +337,7 @@ TEST_F(SerialKeys, AreTakenAllTheSameWhenEverythingIs) {
   push(12, serial(2, 1));
   EXPECT_EQ(pop(), 12);
   EXPECT_EQ(pop(), std::nullopt);
-  EXPECT_EQ(channel.look().oldest, time.now() - 3ms);
+  EXPECT_EQ(channel.oldest(), time.now() - 3ms);
   order all;
   for (const value& each : channel.take_all()) all.push_back(*each);
   EXPECT_EQ(all, (order{10, 11}));

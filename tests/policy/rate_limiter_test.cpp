@@ -132,9 +132,9 @@ TEST(P7_RateLimiter, Stress_AdmitsExactlyWhatThereIs) {
 }
 
 TEST(RateLimiter, OfAClassRefusesWhatIsAboveItAtThePoolsDoor) {
-  worker_pool pool{test::sized(1)};
   // snippet: class_rate
-  rate_limiter mails{{.permits = 100, .per = 1min}};
+  rate_limiter mails{{.permits = 100, .per = 1min}};  // outlives the pool
+  worker_pool pool;
   const task_class mail = pool.add_class(
       {.name = "mail", .admit = [&](const submission_info&) -> std::optional<submit_errc> {
          const auto taken = mails.try_acquire();

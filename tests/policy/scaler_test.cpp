@@ -317,6 +317,32 @@ TEST(Scaler, WorkersThatWaitForEachOtherGetNoMore) {
   EXPECT_EQ(pool.reversals(duration{0}), 0);
 }
 
+// As many as there are processors have just been woken: not all of them are in their tasks yet.
+TEST(Scaler, WorkersThatAreOnTheirWayToATaskAreNotCrowded) {
+  scaling_policy two = policy();
+  two.cpus = 2.0;
+  scaler decides{two};
+  scaling_inputs in{.event = scaling_event::backlog,
+                    .now = time_point{seconds{1}},
+                    .workers = 2,
+                    .min_workers = 1,
+                    .max_workers = 64,
+                    .in_tasks = 1,
+                    .waiting = 62,
+                    .oldest_wait = {},
+                    .elapsed = {},
+                    .arrived = 0,
+                    .completed = 0,
+                    .ran = {},
+                    .cpus_in_use = 0.0};
+  EXPECT_EQ(decides.decide(in).to, 4U);
+  in.event = scaling_event::step;
+  in.workers = 4;
+  in.in_tasks = 4;
+  in.elapsed = milliseconds{10};
+  EXPECT_GT(decides.decide(in).to, 4U);
+}
+
 // What is measured in one step may be due to something else that the machine did.
 TEST(Scaler, AStepThatIsDisturbedIsNoKnee) {
   scaler decides{policy()};

@@ -3,6 +3,7 @@
 #include "millpool/base/manual_clock.hpp"
 #include "millpool/pool/join.hpp"
 #include "millpool/sync/thread_host.hpp"
+#include "tests/support/attendance.hpp"
 #include "tests/support/gate.hpp"
 #include "tests/support/pool_fixture.hpp"
 #include "tests/support/process.hpp"
@@ -45,31 +46,6 @@ pool_options reserving(const reserve& of, std::size_t capacity = 1024) {
   return options;
 }
 
-/// How many are in it at once, and were at most.
-class attendance {
- public:
-  void come() {
-    const int now = ++inside_;
-    int most = most_;
-    while (now > most && !most_.compare_exchange_weak(most, now)) {
-    }
-  }
-  void go() { --inside_; }
-  /// Comes, goes, and has something else done meanwhile.
-  template <class F>
-  void during(F f) {
-    come();
-    f();
-    go();
-  }
-  [[nodiscard]] int inside() const { return inside_; }
-  [[nodiscard]] int most() const { return most_; }
-
- private:
-  std::atomic<int> inside_{0};
-  std::atomic<int> most_{0};
-};
-
 /// Low tasks that stay until they are let go: as many as the pool lets start, and `more`. First
 /// each submits some others.
 class low_crowd {
@@ -96,7 +72,7 @@ class low_crowd {
  private:
   worker_pool& pool_;
   test::gate door_;
-  attendance here_;
+  test::attendance here_;
 };
 
 // So many tasks that the pool knows how short they are, and takes them in batches.
@@ -167,7 +143,7 @@ TEST_F(ReservedWorkers, AreNotForWhatIsSubmittedInsideEither) {
     for (const unsigned by : {default_priority, low}) {
       worker_pool pool{reserving(each, 100'000)};  // never full: nobody runs his own himself
       warm_up(pool);
-      attendance seen;
+      test::attendance seen;
       std::atomic<int> left{1000};
       std::function<void()> spawn = [&] {
         for (int j = 0; j < 8; ++j) {
@@ -186,7 +162,7 @@ TEST_F(ReservedWorkers, AreNotForWhatIsSubmittedInsideEither) {
 TEST_F(ReservedWorkers, AreNotForThePartsOfALowJoin) {
   for (const reserve& each : reserves) {
     worker_pool pool{reserving(each)};
-    attendance seen;
+    test::attendance seen;
     std::atomic<int> leaves{0};
     const std::function<void(int)> divide = [&](int depth) {
       if (depth > 0) {
@@ -309,7 +285,7 @@ TEST_F(ReservedWorkers, HoldNothingBackForGood) {
   for (const reserve& each : reserves) {
     for (int round = 0; round < test::scaled(50); ++round) {
       worker_pool pool{reserving(each)};
-      attendance seen;
+      test::attendance seen;
       std::atomic<int> ran{0};
       for (int i = 0; i < 100; ++i) {
         pool.post(task_options{.priority = static_cast<unsigned>(i % 8)}, [&, i] {
@@ -363,7 +339,7 @@ TEST_F(ReservedWorkers, AreTheSameWhateverHasBeenPausedOrPurged) {
 
 TEST_F(ReservedWorkers, AreSoManyOfWhatAResizeLeaves) {
   worker_pool pool{reserving({4, 1})};
-  attendance seen;
+  test::attendance seen;
   test::gate door;
   for (int i = 0; i < 20; ++i) pool.post(of_low, [&] { seen.during([&] { door.pass(); }); });
   test::await([&] { return seen.inside() == 3; });
@@ -536,7 +512,7 @@ TEST_F(ReservedWorkers, AreNotForWhatWasPutOffEither) {
   for (const reserve& each : reserves) {
     worker_pool pool{reserving(each, 1)};
     low_crowd crowd{pool, each, 1};  // and one that fills the channel
-    attendance seen;
+    test::attendance seen;
     std::vector<future<void>> all;
     for (int i = 0; i < 30; ++i) {
       all.push_back(pool.submit_after(
@@ -589,7 +565,7 @@ TEST_F(ReservedWorkers, Stress_NeverRunMoreLowTasksThanTheLimit) {
     pool_options options = reserving(each, 1'000'000);
     options.aging = {.bound = 0s, .share = 2};
     worker_pool pool{options};
-    attendance seen;
+    test::attendance seen;
     std::atomic<std::uint64_t> posted{0};
     const std::function<void(unsigned, int)> post = [&](unsigned draw, int depth) {
       const unsigned priority = draw % 8;

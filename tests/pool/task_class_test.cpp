@@ -1,12 +1,14 @@
 // A task class: options under one name, and an account of their tasks.
 #include "millpool/base/manual_clock.hpp"
 #include "millpool/result/task_group.hpp"
+#include "tests/support/attendance.hpp"
 #include "tests/support/gate.hpp"
 #include "tests/support/pool_fixture.hpp"
 #include "tests/support/run_together.hpp"
 #include "tests/support/scaled.hpp"
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <chrono>
 #include <cstdint>
@@ -110,38 +112,16 @@ std::string error_of(F f) {
   return "none";
 }
 
-/// How many are in it at once, and were at most.
-class crowd {
- public:
-  void come() {
-    const int now = ++inside_;
-    int most = most_;
-    while (now > most && !most_.compare_exchange_weak(most, now)) {
-    }
-  }
-  void go() { --inside_; }
-  [[nodiscard]] int inside() const { return inside_; }
-  [[nodiscard]] int most() const { return most_; }
-
- private:
-  std::atomic<int> inside_{0};
-  std::atomic<int> most_{0};
-};
-
 TEST_P(TaskClass, OfLimitedConcurrencyRunsSoManyAtOnceAndLeavesTheOtherWorkersToOthers) {
   if (capacity() < 8) GTEST_SKIP() << "what waits fills the channel";
   for (const int most : {1, 2, 7}) {
     worker_pool pool{options()};
     const task_class few =
         pool.add_class({.name = "few", .max_concurrency = static_cast<std::uint32_t>(most)});
-    crowd seen;
+    test::attendance seen;
     test::gate door;
     for (int i = 0; i < capacity() / 2; ++i) {
-      pool.post(few, [&] {
-        seen.come();
-        door.pass();
-        seen.go();
-      });
+      pool.post(few, [&] { seen.during([&] { door.pass(); }); });
     }
     test::await([&] { return seen.inside() >= std::min({most, workers(), capacity() / 2}); });
     if (workers() > most) pool.submit([] {}).get();  // or for ever
@@ -151,6 +131,29 @@ TEST_P(TaskClass, OfLimitedConcurrencyRunsSoManyAtOnceAndLeavesTheOtherWorkersTo
     EXPECT_LE(seen.most(), most);
     EXPECT_EQ(pool.stats().classes[0].ended[0], static_cast<std::uint64_t>(capacity() / 2));
   }
+}
+
+// Several places that are free at once are all taken again.
+TEST_P(TaskClass, OfLimitedConcurrencyRunsSoManyAgainWhenAllHaveEnded) {
+  if (workers() < 4 || capacity() < 16) GTEST_SKIP() << "there are no three beside another";
+  worker_pool pool{options()};
+  const task_class few = pool.add_class({.name = "few", .max_concurrency = 3});
+  test::attendance seen;
+  std::array<test::gate, 4> doors;
+  std::atomic<std::size_t> begun{0};
+  for (std::size_t i = 0; i < 3 * doors.size(); ++i) {
+    pool.post(few, [&] {
+      const std::size_t round = begun++ / 3;
+      seen.during([&] { doors[round].pass(); });
+    });
+  }
+  pool.submit(task_options{.priority = 7}, [] {}).get();  // those that wait have stepped aside
+  for (std::size_t round = 0; round < doors.size(); ++round) {
+    test::await([&] { return begun == 3 * (round + 1); });  // or for ever
+    doors[round].open();
+  }
+  pool.wait_idle();
+  EXPECT_EQ(seen.most(), 3);
 }
 
 TEST_P(TaskClass, OfLimitedConcurrencyBeginsInOrder) {
@@ -213,14 +216,12 @@ TEST_P(TaskClass, Stress_OfLimitedConcurrencyIsNeverMoreThanThat) {
   chosen.on_unhandled = [](std::exception_ptr, const unhandled_info&) {};
   worker_pool pool{chosen};
   const task_class few = pool.add_class({.name = "few", .max_concurrency = 2});
-  crowd seen;
+  test::attendance seen;
   test::run_together(3, [&](int thread) {
     std::minstd_rand random{static_cast<unsigned>(thread + 1)};
     for (int i = 0; i < test::scaled(2000); ++i) {
       const auto task = [&seen, fails = random() % 16 == 0] {
-        seen.come();
-        std::this_thread::yield();
-        seen.go();
+        seen.during([] { std::this_thread::yield(); });
         if (fails) throw std::runtime_error{"failed"};
       };
       switch (random() % 8) {

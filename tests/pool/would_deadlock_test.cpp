@@ -423,6 +423,10 @@ TEST_F(DeadlockTest, IsToldWhereNoWaitCanBeGivenUp) {
   const deadlock_info info = told.all().at(0);
   EXPECT_EQ(info.waits.size(), 2U);
   for (const deadlock_wait& each : info.waits) EXPECT_FALSE(each.given_up);
+  pool->pause();
+  pool->resume();
+  pool->resize(3, 3);
+  EXPECT_EQ(pool->stats().deadlocks, 1U) << "once is enough";
   EXPECT_EQ(pool->abandon(), 2U);
   test::await([&] { return left == 2; });
 }
@@ -504,16 +508,23 @@ TEST_F(DeadlockTest, IsNoneWhereASubmissionMayDisplaceWhatIsWaitedFor) {
   expect_even(*pool, 0);
 }
 
+/// A task that has begun a pause and waits for another one. \return what that comes to, in a pool of
+/// one worker that waits by now.
+future<int> wait_in_a_pause(worker_pool& pool) {
+  auto outer = pool.submit([&] {
+    pool.pause();
+    auto inner = pool.submit([] { return 1; });
+    return value_or_deadlock(inner);
+  });
+  test::await([&] { return outer.is_ready() || pool.stats().workers.blocked == 1; });
+  return outer;
+}
+
 TEST_F(DeadlockTest, IsNoneInAPause) {
   pool_options options = test::sized(1);
   options.max_compensation = 0;
   const auto pool = make_pool(options);
-  auto outer = pool->submit([&] {
-    pool->pause();
-    auto inner = pool->submit([] { return 1; });
-    return value_or_deadlock(inner);
-  });
-  test::await([&] { return outer.is_ready() || pool->stats().workers.blocked == 1; });
+  auto outer = wait_in_a_pause(*pool);
   // Before the end of the pause, in which the first one finds nothing to run as it begins to wait:
   // it may not have looked yet.
   pool->resize(2, 2);
@@ -528,12 +539,7 @@ TEST_F(DeadlockTest, IsFoundWhenAPauseEnds) {
   pool_options options = test::sized(1);
   options.max_compensation = 0;
   const auto pool = make_pool(options);
-  auto outer = pool->submit([&] {
-    pool->pause();
-    auto inner = pool->submit([] { return 1; });
-    return value_or_deadlock(inner);
-  });
-  test::await([&] { return outer.is_ready() || pool->stats().workers.blocked == 1; });
+  auto outer = wait_in_a_pause(*pool);
   EXPECT_TRUE(told.all().empty());
   pool->resume();
   EXPECT_EQ(outer.get(), -1);  // or for ever
@@ -578,12 +584,7 @@ TEST_F(DeadlockTest, IsFoundWhenNothingIsDisplacedAnyMore) {
 
 TEST_F(DeadlockTest, IsNoneAfterAPauseWhereAnotherMayStandIn) {
   const auto pool = make_pool(test::sized(1));
-  auto outer = pool->submit([&] {
-    pool->pause();
-    auto inner = pool->submit([] { return 1; });
-    return value_or_deadlock(inner);
-  });
-  test::await([&] { return outer.is_ready() || pool->stats().workers.blocked == 1; });
+  auto outer = wait_in_a_pause(*pool);
   pool->resume();
   EXPECT_EQ(outer.get(), 1);  // or for ever
   expect_even(*pool, 0);

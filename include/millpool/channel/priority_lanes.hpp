@@ -14,6 +14,7 @@
 #include <bit>
 #include <cstddef>
 #include <cstdint>
+#include <iterator>
 #include <limits>
 #include <memory>
 #include <memory_resource>
@@ -83,8 +84,8 @@ struct arrival {
 ///       newest.
 ///   I4  a value with a fair key is in its lane's fair_turns <=> it is in the lane's list.
 ///   I6  what lies in a lane's ring came before what lies in its list, or is blocked.
-///   I5  a blocked value's key is held, or another value of its key is in some list of the channels
-///       that share the keys: so somebody will unblock it.
+///   I5  where a value is blocked, its key has no room; or at least as many other values of its key
+///       as that has room for are in lists of these lanes: so somebody will unblock it.
 /// Thread safety  none: task_channel holds its lock around every call.
 /// Complexity     O(1), but for the take_... that search, which are O(size); for blocked values
 ///                O(log n). Slots are allocated as the number of waiting values first reaches them,
@@ -263,6 +264,7 @@ class priority_lanes {
   void link_by_age(std::uint32_t index);
   void unlink(std::uint32_t index) noexcept;
   void block(std::uint32_t index);
+  void unblock(typename std::pmr::set<blocked_value>::iterator which);
   void reserve_slots(std::size_t count);
   bool emplace_in_list(T&& value, const placement& where, time_point came);
   T take(std::uint32_t index, arrival* told) noexcept;
@@ -460,10 +462,15 @@ template <class T>
 bool priority_lanes<T>::unblock(const serial_key& key) {
   const auto next = blocked_.lower_bound({key, 0, 0, 0});
   if (next == blocked_.end() || std::get<0>(*next) != key) return false;
-  link_by_age(std::get<3>(*next));
-  --lanes_[std::get<1>(*next)].blocked;
-  blocked_.erase(next);
+  unblock(next);
   return true;
+}
+
+template <class T>
+void priority_lanes<T>::unblock(typename std::pmr::set<blocked_value>::iterator which) {
+  link_by_age(std::get<3>(*which));
+  --lanes_[std::get<1>(*which)].blocked;
+  blocked_.erase(which);
 }
 
 template <class T>
@@ -513,7 +520,8 @@ std::size_t priority_lanes<T>::take_more(std::size_t at_lane, std::size_t count,
 
 template <class T>
 T priority_lanes<T>::take_any(const clock& time, arrival* told) {
-  while (!blocked_.empty()) unblock(std::get<0>(*blocked_.begin()));
+  // Of each key the youngest first: so each goes before those that were put in just now.
+  while (!blocked_.empty()) unblock(std::prev(blocked_.end()));
   const std::size_t served = lane_to_serve(time);
   if (!lanes_[served].ring.empty()) return take_ring_first(served, told);
   return take(first_of(served), told);

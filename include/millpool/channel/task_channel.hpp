@@ -246,12 +246,17 @@ class task_channel {
     std::size_t reserved;                       ///< places
     std::size_t producers;                      ///< that wait for a place
     std::uint64_t pushed;                       ///< values ever put in, or passed by
-    std::optional<time_point> oldest;           ///< when the oldest waiting value came
-    /// The same by lane, of those that can be taken.
+    /// By lane, when the oldest came that can be taken.
     std::array<std::optional<time_point>, lane_count> oldest_of{};
     std::array<std::uint64_t, lane_count> taken{};  ///< values ever taken, by lane
   };
   [[nodiscard]] snapshot look();
+  /// When the oldest waiting value came. O(values that wait for a key).
+  [[nodiscard]] std::optional<time_point> oldest() {
+    const lock_guard lock{mutex_};
+    collect(0);
+    return lanes_.oldest();
+  }
 
   /// How many values of `lane` can be taken. At some moment of the call, as the next.
   [[nodiscard]] std::size_t ready(std::size_t lane) noexcept {
@@ -285,8 +290,8 @@ class task_channel {
 
   /// The number of waiting values, at some moment of the call. Exact, and old when you read it.
   [[nodiscard]] std::size_t size() const;
-  /// The same; or nothing, where somebody has the lock. Never waits.
-  [[nodiscard]] std::optional<std::size_t> try_size() const;
+  /// Of these, those that can be taken; or nothing, where somebody has the lock. Never waits.
+  [[nodiscard]] std::optional<std::size_t> try_ready() const;
 
  private:
   static std::size_t checked(std::size_t capacity) {
@@ -766,8 +771,7 @@ typename task_channel<T>::snapshot task_channel<T>::look() {
                .ready = lanes_.ready(),
                .reserved = reserved_,
                .producers = producers_,
-               .pushed = lanes_.pushed() + passed_by_,
-               .oldest = lanes_.oldest()};
+               .pushed = lanes_.pushed() + passed_by_};
   for (std::size_t lane = 0; lane < lane_count; ++lane) {
     now.depth[lane] = lanes_.size(lane);
     now.oldest_of[lane] = lanes_.oldest(lane);
@@ -783,10 +787,10 @@ std::size_t task_channel<T>::size() const {
 }
 
 template <class T>
-std::optional<std::size_t> task_channel<T>::try_size() const {
+std::optional<std::size_t> task_channel<T>::try_ready() const {
   const unique_lock lock{mutex_, std::try_to_lock};
   if (!lock.owns_lock()) return std::nullopt;
-  return lanes_.size() + not_in_a_lane();
+  return lanes_.ready() + not_in_a_lane();
 }
 
 }  // namespace millpool

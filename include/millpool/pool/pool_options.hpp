@@ -150,8 +150,8 @@ struct pool_options {
   std::function<void(const worker_info&)> on_worker_stop{};
 
   /// Tasks wait for each other for ever, and one of the waits is given up, if one can be: it throws
-  /// submit_error, would_deadlock. On the thread whose wait closes the circle, or that ends a
-  /// pause, or changes the options, when one is due to that; under no lock.
+  /// submit_error, would_deadlock. On the thread whose wait closes the circle, or which by
+  /// resume(), resize() or reconfigure() took away what could have ended it; under no lock.
   /// Unset: the wait-for graph on standard error. Counted in stats() in any case.
   std::function<void(const deadlock_info&)> on_deadlock{};
 

@@ -29,7 +29,7 @@ struct scaling_inputs {
   std::size_t min_workers;
   std::size_t max_workers;
   std::size_t in_tasks;  ///< workers that are in a task just now
-  std::size_t waiting;   ///< tasks, but for those that were found to wait for a serial key
+  std::size_t waiting;   ///< tasks, but for those that were found to wait for a key or a class
   duration oldest_wait;  ///< of those of them in the channel
   // ---- since it last asked; all zero the first time
   duration elapsed;

@@ -44,9 +44,9 @@ struct task_class_options {
   std::optional<duration> timeout{};     ///< from the start of a task
   std::optional<duration> start_by{};    ///< from its submission
   /// So many of its tasks run at once, at least 1; the others wait in the channel, in their places
-  /// and in their order, and without a worker. Its tasks can then have no serial_key. One that
-  /// waits for others of its class may wait for ever, as with a serial_key; only with a limit of 1
-  /// is that found. Unset: no limit.
+  /// and without a worker. They begin in the order of serial_key's tasks, and cannot have one of
+  /// their own. One that waits for others of its class may wait for ever, as with a serial_key; a
+  /// circle of such waits is found only with a limit of 1. Unset: no limit.
   std::optional<std::uint32_t> max_concurrency{};
   /// Judges its tasks in the place of the pool's: see policy/pool_breaker.hpp. Null: none.
   std::shared_ptr<task_breaker> breaker{};

@@ -291,6 +291,7 @@ class worker_pool {
   /// accepted while there is room. drain(), cancel() and shutdown() resume, and once one of them
   /// has begun pause() has no effect.
   void pause() noexcept;
+  /// May call pool_options::on_deadlock.
   void resume() noexcept;
   [[nodiscard]] bool is_paused() const noexcept;
 
