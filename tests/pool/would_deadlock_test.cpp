@@ -508,8 +508,8 @@ TEST_F(DeadlockTest, IsNoneWhereASubmissionMayDisplaceWhatIsWaitedFor) {
   expect_even(*pool, 0);
 }
 
-/// A task that has begun a pause and waits for another one. \return what that comes to, in a pool of
-/// one worker that waits by now.
+/// A task that has begun a pause and waits for another one, in a pool of one worker. \return what
+/// the wait comes to; it has begun by now.
 future<int> wait_in_a_pause(worker_pool& pool) {
   auto outer = pool.submit([&] {
     pool.pause();
