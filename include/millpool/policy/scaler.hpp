@@ -43,9 +43,9 @@ struct scaling_policy {
 ///              was wanted again within 12 cooldowns of another's leaving, all stay for 48
 ///   idle       a worker is idle: one less
 ///   knee       fewer workers have got as much done, a moment ago and with as much waiting: so
-///              many, once that has been seen twice in a row. Until these get a quarter more or less
-///              done than then, or what waited is gone and the cooldown has passed, no more are
-///              added
+///              many, once that has been seen twice in a row. Until these get a quarter more or
+///              less done than then, or what waited is gone and the cooldown has passed, no more
+///              are added
 ///   cpu        there is no processor time left: as many as before. Where there is some, the rules
 ///              below add no more workers than would use nearly all
 ///   crowded    with at least as many workers as processors 15 % of these were in no task of late,
