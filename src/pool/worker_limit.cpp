@@ -86,8 +86,8 @@ time_point worker_limit::ring() {
     const bool stepping = state_ == state::stepping;
     if (stepping) {
       const time_point now = core_.options().time->now();
-      const time_point next_look = deadline_after(looked_, core_.options().scaling.interval);
-      if (now < next_look) return next_look;  // it was called for the workers' sake
+      const time_point due = deadline_after(looked_, core_.options().scaling.interval);
+      if (now < due) return due;  // it was called for the workers' sake
       looked_ = now;
       if (now < next_step() && all_at_work() && core_.task_visible() && !far_more_waits()) {
         return deadline_after(now, core_.options().scaling.interval);

@@ -388,7 +388,6 @@ TEST_F(ReservedWorkers, StayWhereTheOthersAreTooMany) {
 // Also for each other: the two that come back find a third at work.
 TEST_F(ReservedWorkers, StayWhereLowTasksComeBack) {
   worker_pool pool{reserving({3, 1})};
-  test::gate block;
   test::gate come_back;
   test::gate door;
   std::atomic<int> blocked{0};

@@ -3,6 +3,7 @@
 
 #include "millpool/base/manual_clock.hpp"
 #include "millpool/sync/thread_host.hpp"
+#include "tests/support/complaint.hpp"
 #include "tests/support/gate.hpp"
 #include "tests/support/pool_fixture.hpp"
 #include "tests/support/run_together.hpp"
@@ -28,21 +29,13 @@ namespace {
 using namespace std::chrono_literals;
 using test::blocked_submitter;
 using test::change;
+using test::complaint_of;
 using test::fill;
 using test::reconfigure;
 
 using Reconfigure = test::PoolTest;
 using ReconfigureShaped = test::ShapedPoolTest;
 MILLPOOL_IN_ALL_SHAPES(ReconfigureShaped);
-
-std::string complaint_of(const std::function<void()>& call) {
-  try {
-    call();
-  } catch (const std::invalid_argument& error) {
-    return error.what();
-  }
-  return "none";
-}
 
 // ---- what it tells
 // ------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 #include "millpool/base/manual_clock.hpp"
 #include "millpool/result/task_group.hpp"
 #include "tests/support/attendance.hpp"
+#include "tests/support/complaint.hpp"
 #include "tests/support/gate.hpp"
 #include "tests/support/pool_fixture.hpp"
 #include "tests/support/run_together.hpp"
@@ -102,16 +103,6 @@ TEST_P(TaskClass, CanBeAddedWhileTasksOfOthersRun) {
 
 using ConcurrencyOfAClass = test::PoolTest;
 
-template <class F>
-std::string error_of(F f) {
-  try {
-    f();
-  } catch (const std::invalid_argument& error) {
-    return error.what();
-  }
-  return "none";
-}
-
 TEST_P(TaskClass, OfLimitedConcurrencyRunsSoManyAtOnceAndLeavesTheOtherWorkersToOthers) {
   if (capacity() < 8) GTEST_SKIP() << "what waits fills the channel";
   for (const int most : {1, 2, 7}) {
@@ -184,10 +175,11 @@ TEST_P(TaskClass, OfLimitedConcurrencyHasNothingToDoWithAnother) {
 
 TEST_P(TaskClass, ConcurrencyThatContradictsIsRefusedByName) {
   worker_pool pool{options()};
-  EXPECT_EQ(error_of([&] { (void)pool.add_class({.name = "none", .max_concurrency = 0}); }),
-            "task_class 'none': max_concurrency must be at least 1, is 0");
+  EXPECT_EQ(
+      test::complaint_of([&] { (void)pool.add_class({.name = "none", .max_concurrency = 0}); }),
+      "task_class 'none': max_concurrency must be at least 1, is 0");
   const task_class two = pool.add_class({.name = "two", .max_concurrency = 2});
-  EXPECT_EQ(error_of([&] { pool.post({.serial_key = 7, .task_class = two}, [] {}); }),
+  EXPECT_EQ(test::complaint_of([&] { pool.post({.serial_key = 7, .task_class = two}, [] {}); }),
             "task_options.serial_key: task_class 'two' has a max_concurrency of its own (2)");
 }
 
