@@ -420,15 +420,11 @@ TEST_F(ReservedWorkers, StayWhereLowTasksComeBack) {
   test::await([&] { return pool.stats().workers.total == 3; });
 }
 
-// Without stand-ins: a high task that blocks leaves less room for low ones, until it is back.
-TEST_F(ReservedWorkers, AreNotHeldBackOnceWhoBlockedIsBack) {
-  pool_options options = reserving({4, 1});
-  options.max_compensation = 0;
-  worker_pool pool{options};
-  test::gate block;
-  test::gate door;
+// Returns when the task blocks: until the one gate opens; and then it goes on until the other does.
+void block_in_a_task(worker_pool& pool, const task_options& options, const test::gate& block,
+                     const test::gate& door) {
   std::atomic<bool> blocked{false};
-  pool.post([&] {
+  pool.post(options, [&] {
     {
       const blocking_region here;
       blocked = true;
@@ -437,6 +433,16 @@ TEST_F(ReservedWorkers, AreNotHeldBackOnceWhoBlockedIsBack) {
     door.pass();
   });
   test::await([&] { return blocked.load(); });
+}
+
+// Without stand-ins: a high task that blocks leaves less room for low ones, until it is back.
+TEST_F(ReservedWorkers, AreNotHeldBackOnceWhoBlockedIsBack) {
+  pool_options options = reserving({4, 1});
+  options.max_compensation = 0;
+  worker_pool pool{options};
+  test::gate block;
+  test::gate door;
+  block_in_a_task(pool, {}, block, door);
   low_crowd crowd{pool, {3, 1}, 1};  // of which the third has no place
   block.open();
   test::await([&] { return crowd.most() == 3; });  // or for ever
@@ -450,16 +456,7 @@ TEST_F(ReservedWorkers, HaveOneMoreBesideALowTaskThatIsBackAndItsStandIn) {
   worker_pool pool{options};
   test::gate block;
   test::gate door;
-  std::atomic<bool> blocked{false};
-  pool.post(of_low, [&] {
-    {
-      const blocking_region here;
-      blocked = true;
-      block.pass();
-    }
-    door.pass();
-  });
-  test::await([&] { return blocked.load(); });
+  block_in_a_task(pool, of_low, block, door);
   std::atomic<bool> second{false};
   pool.post(of_low, [&] {
     second = true;

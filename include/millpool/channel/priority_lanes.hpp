@@ -69,8 +69,8 @@ struct arrival {
 /// A lane is a ring of values without keys, and behind it a list. Values go into the ring until one
 /// with a key comes: from there on into the list, as long as any of the lane's is there.
 ///
-/// A value whose serial key is held steps aside when its turn comes, and is blocked until the key
-/// is free: then it is back at the place in its lane that its age gives it. Where a value with a
+/// A value whose serial key has no room steps aside when its turn comes, and is blocked until there
+/// is some: then it is back at the place in its lane that its age gives it. Where a value with a
 /// fair key is at the head of its lane, fair_turns says which value with a fair key has the turn:
 /// so it may let one of each other key pass.
 ///
@@ -202,8 +202,8 @@ class priority_lanes {
   /// The value that was taken with this key is done with.
   void release(const serial_key& key) noexcept { keys_->release(key); }
 
-  /// The key is free: its next value, if one is blocked, is not any more. \return whether there was
-  /// one.
+  /// The key has room: its next value, if one is blocked, is not any more. \return whether there
+  /// was one.
   bool unblock(const serial_key& key);
 
  private:
