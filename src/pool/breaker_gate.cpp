@@ -30,6 +30,13 @@ void breaker_gate::attach(std::shared_ptr<task_breaker> breaker, class_record* o
     record.breaker = nullptr;
     throw;
   }
+  if (of_class != nullptr && record.breaker->then() == when_open::hold) try {
+      record.look_again.ring = [this, &record] { return look_again(record); };
+      core_.add(record.look_again);
+    } catch (...) {
+      std::exchange(record.breaker, nullptr)->detach();
+      throw;
+    }
   core_.conditions().set(pool_conditions::judged);
   changed(record);  // it may be open already, or ask for each
 }
@@ -49,10 +56,17 @@ void breaker_gate::changed(breaker_record& record) noexcept {
     const lock_guard lock{record.counted_mutex};
     record.counted = succeeded_of(record);
   }
-  const lock_guard lock{mutex_};
-  if (record.of_class == nullptr) core_.show_asks_breaker(record.breaker->asks());
-  changes_.fetch_add(1);
-  happened_.notify_all();
+  bool is_holding = false;
+  {
+    const lock_guard lock{mutex_};
+    if (record.of_class == nullptr) core_.show_asks_breaker(record.breaker->asks());
+    changes_.fetch_add(1);
+    is_holding = record.is_holding;
+    happened_.notify_all();
+  }
+  // Not from here, under the breaker's lock. Where there is no thread for it hold_class() sees
+  // that.
+  if (is_holding) (void)core_.set(record.look_again, core_.options().time->now());
 }
 
 void breaker_gate::wake() noexcept {
@@ -77,6 +91,10 @@ breaker_gate::pass breaker_gate::enter(class_record* of_class, bool is_nested, t
     if (breaker.then() == when_open::fallback) return {.in_fallback = true};
     if (is_nested) return {};
     if (breaker.then() == when_open::reject) return {.is_refused = true};
+    if (record->of_class != nullptr && core_.options().time->now() < until) {
+      if (hold_class(*record, changes)) return {.is_held = true};
+      if (changes_.load() != changes) continue;
+    }
     if (!hold(changes, breaker.ask_again_at(), until, stop)) return {};
   }
   return {.by = record};
@@ -94,6 +112,36 @@ bool breaker_gate::hold(std::uint64_t changes, time_point again, time_point unti
                    [&] { return changes_.load() != changes || is_let_go(); });
   (void)wait_until(happened_, lock, time, until, [&] { return !core_.paused() || is_let_go(); });
   return !is_let_go() && time.now() < until;
+}
+
+// \return false: something has changed, or nobody would let them go.
+bool breaker_gate::hold_class(breaker_record& record, std::uint64_t changes) try {
+  {
+    const lock_guard lock{mutex_};
+    if (changes_.load() != changes || all_may_go_) return false;
+    core_.hold_back(*record.of_class->key());
+    record.is_holding = true;
+  }
+  if (core_.set(record.look_again, record.breaker->ask_again_at())) return true;
+  let_go(record);
+  return false;
+} catch (const std::bad_alloc&) {
+  return false;
+}
+
+// The alarm's.
+time_point breaker_gate::look_again(breaker_record& record) noexcept {
+  if (record.breaker->asks() && record.breaker->refuses()) return record.breaker->ask_again_at();
+  let_go(record);
+  return no_deadline;
+}
+
+void breaker_gate::let_go(breaker_record& of_class) noexcept {
+  {
+    const lock_guard lock{mutex_};
+    if (!std::exchange(of_class.is_holding, false)) return;
+  }
+  core_.let_go(*of_class.of_class->key());
 }
 
 void breaker_gate::tell(const pass& given, task_state state,

@@ -26,11 +26,6 @@ task_class pool_core::add_class(task_class_options options) {
     throw std::invalid_argument{"task_class '" + options.name +
                                 "': max_concurrency must be at least 1, is 0"};
   }
-  if (options.breaker != nullptr && options.breaker->then() == when_open::hold) {
-    throw std::invalid_argument{
-        "task_class '" + options.name +
-        "': breaker: hold is for a whole pool; a class's tasks are rejected, or fall back"};
-  }
   const lock_guard lock{classes_mutex_};
   for (const class_record& other : classes_) {
     if (other.options.name == options.name) {
@@ -85,6 +80,10 @@ void pool_core::resume_for_good() noexcept {
     ending_ = true;
   }
   breakers_.let_all_go();
+  {
+    const lock_guard lock{classes_mutex_};
+    for (class_record& each : classes_) breakers_.let_go(each.breaker);
+  }
   end_pause();
 }
 

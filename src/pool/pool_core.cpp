@@ -623,6 +623,16 @@ void pool_core::release_serial(const serial_key& key) {
     idle_.wake_all();  // it may be at its end, now that this one is not blocked
 }
 
+void pool_core::let_go(const serial_key& key) {
+  serial_keys_.let_go(key);
+  if (channel_.let_go(key, &put_off_)) wake_for_work();
+}
+
+void pool_core::put_back(queued_task& task, time_point submitted) {
+  const placement where = place_of(task, task.extras()->lane, submitted);
+  channel_.put_back(std::move(task), where);
+}
+
 own_tasks* pool_core::fork(const task_kind& kind, completion& half) {
   if (forked()) return nullptr;  // no worker is here to take it
   runner* const self = runner::of(*this);

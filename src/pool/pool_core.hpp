@@ -25,6 +25,7 @@
 #include "src/pool/worker_limit.hpp"
 
 #include <array>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
@@ -45,6 +46,14 @@ struct class_record {
   breaker_record breaker{};
   std::array<atomic<std::uint64_t>, task_state_count> ended{};
 
+  /// What its tasks have in common in the channel: none, if they are all free to be taken.
+  [[nodiscard]] std::optional<serial_key> key() const noexcept {
+    const bool may_be_held =
+        options.breaker != nullptr && options.breaker->then() == when_open::hold;
+    if (!options.max_concurrency && !may_be_held) return std::nullopt;
+    return serial_key{std::bit_cast<std::uint64_t>(this),
+                      options.max_concurrency.value_or(serial_key::no_limit)};
+  }
   [[nodiscard]] std::uint64_t count_of(task_state state) const noexcept {
     return ended[static_cast<std::size_t>(state)].load(std::memory_order_relaxed);  // as below
   }
@@ -212,6 +221,13 @@ class pool_core : public std::enable_shared_from_this<pool_core> {
   [[nodiscard]] bool acquire_serial(const queued_task& task);
   /// A task of this key has run: the next one may be taken.
   void release_serial(const serial_key& key);
+
+  /// No task of this key, a class's, is taken until let_go(); but by who waits for it.
+  void hold_back(const serial_key& key) { serial_keys_.hold_back(key); }
+  void let_go(const serial_key& key);
+  /// One that was taken and has such a key waits again. Its key is not released.
+  /// \throws std::bad_alloc; `task` is then as it was.
+  void put_back(queued_task& task, time_point submitted);
 
   /// Takes a task that reports to `owner`, the newest, out of the channel or of what was put off.
   /// One that has a serial key comes after those without; and so does each that is before it by

@@ -80,7 +80,7 @@ void runner::run_to_its_end(queued_task&& task, time_point submitted) noexcept {
   const clock& time = *core_.options().time;
   millpool::completion* const target = task.target();
   const std::stop_token stop = task.stop_token();
-  const task_extras_ptr asked{task.extras()};
+  task_extras_ptr asked{task.extras()};
   class_record* const of_class = asked ? asked->of_class : nullptr;
   const bool is_forked_half = task.is_forked_half();
   const task_kind* const kind = task.its_kind();
@@ -91,6 +91,7 @@ void runner::run_to_its_end(queued_task&& task, time_point submitted) noexcept {
     const bool is_nested = place_.top.load(std::memory_order_relaxed) != nullptr;  // its own
     const time_point until = asked ? std::min(asked->deadline, asked->start_by) : no_deadline;
     pass = breakers.enter(of_class, is_nested, until, stop);
+    if (pass.is_held && put_back(task, asked, submitted)) return;
   }
   const bool measured = stamp::stands_for(submitted) != 0;
   const time_point start = measured || asked ? time.now() : time_point{};
@@ -130,6 +131,19 @@ void runner::run_to_its_end(queued_task&& task, time_point submitted) noexcept {
     let_go(target);
   }
   if (asked && asked->serial_key) core_.release_serial(*asked->serial_key);
+}
+
+// \return false: there is no memory for that.
+bool runner::put_back(queued_task& task, task_extras_ptr& asked, time_point submitted) noexcept {
+  const serial_key key = *asked->serial_key;
+  try {
+    core_.put_back(task, submitted);
+  } catch (const std::bad_alloc&) {
+    return false;
+  }
+  static_cast<void>(asked.release());  // the task has them again
+  core_.release_serial(key);
+  return true;
 }
 
 // How the task ends if it must not start.

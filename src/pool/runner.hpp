@@ -299,6 +299,8 @@ class runner : public thread_host {
   void run_plain(const task_words& task) noexcept;
   void run_if_allowed(const task_words& task, frame& here) noexcept;
   void run_to_its_end(queued_task&& task, time_point submitted) noexcept;
+  [[nodiscard]] bool put_back(queued_task& task, task_extras_ptr& asked,
+                              time_point submitted) noexcept;
   [[nodiscard]] std::optional<task_state> verdict_on(const task_extras* asked,
                                                      const std::stop_token& stop,
                                                      time_point now) const noexcept;

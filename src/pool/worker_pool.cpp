@@ -194,10 +194,14 @@ worker_pool::wishes worker_pool::asked_for_something(const task_options& options
   if (options.fair_key && options.fair_weight == 0) {
     throw std::invalid_argument{"task_options.fair_weight: must be at least 1, is 0"};
   }
-  if (options.serial_key && defaults.max_concurrency) {
-    throw std::invalid_argument{"task_options.serial_key: task_class '" + defaults.name +
-                                "' has a max_concurrency of its own (" +
-                                std::to_string(*defaults.max_concurrency) + ")"};
+  const std::optional<serial_key> of_its_class =
+      of_class != nullptr ? of_class->key() : std::nullopt;
+  if (options.serial_key && of_its_class) {
+    throw std::invalid_argument{
+        "task_options.serial_key: task_class '" + defaults.name + "' has " +
+        (defaults.max_concurrency
+             ? "a max_concurrency of its own (" + std::to_string(*defaults.max_concurrency) + ")"
+             : "a breaker that holds its tasks")};
   }
   const std::optional<duration> start_by = options.start_by ? options.start_by : defaults.start_by;
   const std::optional<duration> timeout = options.timeout ? options.timeout : defaults.timeout;
@@ -205,19 +209,16 @@ worker_pool::wishes worker_pool::asked_for_something(const task_options& options
       !options.fair_key && options.attempt == 1 && !options.stop_token.stop_possible()) {
     return {lane, nullptr};
   }
-  std::optional<serial_key> key = options.serial_key;
-  if (defaults.max_concurrency) {
-    key = serial_key{std::bit_cast<std::uint64_t>(of_class), *defaults.max_concurrency};
-  }
-  task_extras_ptr extras{::new (allocate_block(sizeof(task_extras)))
-                             task_extras{.stop_token = options.stop_token,
-                                         .of_class = of_class,
-                                         .deadline = options.deadline.value_or(no_deadline),
-                                         .timeout = timeout.value_or(duration::max()),
-                                         .attempt = options.attempt,
-                                         .fair_weight = options.fair_weight,
-                                         .serial_key = key,
-                                         .fair_key = options.fair_key}};
+  task_extras_ptr extras{::new (allocate_block(sizeof(task_extras))) task_extras{
+      .stop_token = options.stop_token,
+      .of_class = of_class,
+      .deadline = options.deadline.value_or(no_deadline),
+      .timeout = timeout.value_or(duration::max()),
+      .attempt = options.attempt,
+      .fair_weight = options.fair_weight,
+      .lane = lane,
+      .serial_key = of_its_class ? of_its_class : options.serial_key,
+      .fair_key = options.fair_key}};
   if (start_by) {
     extras->start_by = deadline_after(deadline_after(time.now(), later), *start_by);
   }

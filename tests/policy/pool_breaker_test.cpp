@@ -10,9 +10,11 @@
 
 #include <gmock/gmock.h>
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <memory>
+#include <optional>
 #include <random>
 #include <stdexcept>
 #include <string>
@@ -419,16 +421,6 @@ TEST_P(P9_PoolBreaker, ServesOnePoolAtATime) {
   EXPECT_EQ(second.submit([] { return 1; }).get(), 1);
 }
 
-TEST_P(P9_PoolBreaker, HoldsAPoolAndNotAClass) {
-  worker_pool pool{options()};
-  try {
-    (void)pool.add_class({.name = "mails", .breaker = break_by(judged(), when_open::hold)});
-    ADD_FAILURE() << "it was taken";
-  } catch (const std::invalid_argument& error) {
-    EXPECT_THAT(error.what(), ::testing::HasSubstr("'mails': breaker: hold is for a whole pool"));
-  }
-}
-
 TEST_P(P9_PoolBreaker, GoesByThePoolsClock) {
   pool_options chosen = options();
   chosen.breaker = break_by({.name = "b"});  // by the steady clock
@@ -550,6 +542,233 @@ TEST_P(P9_PoolBreaker, Stress_LosesNothingHoweverItChanges) {
     EXPECT_EQ(pool->stats().tasks.accepted, taken);
     expect_even(*pool);
   }
+}
+
+// A class of mails, which is held, and others, which are not.
+class P9_ClassBreaker : public P9_PoolBreaker {
+ protected:
+  void SetUp() override { add_mails({}); }
+  void TearDown() override {
+    pool.reset();
+    P9_PoolBreaker::TearDown();  // no thread is left
+  }
+  void add_mails(std::optional<std::uint32_t> max_concurrency) {
+    by = break_by(judged(), when_open::hold);
+    pool = std::make_unique<worker_pool>(options());
+    mails = pool->add_class({.name = "mails", .max_concurrency = max_concurrency, .breaker = by});
+  }
+  void open() {
+    for (int i = 0; i < 10; ++i) pool->post({.task_class = mails}, fails);
+    pool->wait_idle();
+    ASSERT_EQ(state(), breaker_state::open);
+  }
+  std::vector<future<void>> submit_mails(int count) {
+    std::vector<future<void>> all;
+    for (int i = 0; i < count; ++i) {
+      all.push_back(pool->submit({.task_class = mails}, [this] { ++ran; }));
+    }
+    return all;
+  }
+
+  std::unique_ptr<worker_pool> pool;
+  task_class mails;
+};
+INSTANTIATE_TEST_SUITE_P(, P9_ClassBreaker, ::testing::Values(1, 2, 8),
+                         [](const auto& each) { return std::to_string(each.param) + "Workers"; });
+
+TEST_P(P9_ClassBreaker, HoldsItsOwnTasksAndNoWorker) {
+  open();
+  auto held = submit_mails(20);
+  for (int i = 0; i < 100; ++i) pool->submit([] {}).get();
+  EXPECT_EQ(ran, 0);
+  const pool_stats stats = pool->stats();
+  EXPECT_EQ(stats.tasks.accepted, 130U) << "one that was put back is accepted once";
+  EXPECT_EQ(stats.tasks.waiting, 20U);
+  time.advance(minutes{1});
+  for (auto& each : held) each.get();
+  EXPECT_EQ(state(), breaker_state::closed);
+  expect_even(*pool);
+}
+
+TEST_P(P9_ClassBreaker, KeepsTheirOrder) {
+  if (workers() > 1) GTEST_SKIP() << "several begin at once";
+  std::vector<int> order;
+  const auto submit_some = [&](int from) {
+    for (int i = from; i < from + 10; ++i) {
+      pool->post({.task_class = mails}, [&order, i] { order.push_back(i); });
+    }
+  };
+  test::gate door;
+  pool->post([&] { door.pass(); });
+  for (int i = 0; i < 10; ++i) pool->post({.task_class = mails}, fails);
+  submit_some(0);
+  door.open();
+  pool->submit([] {}).get();
+  submit_some(10);
+  time.advance(minutes{1});
+  pool->wait_idle();
+  ASSERT_EQ(order.size(), 20U);
+  EXPECT_TRUE(std::ranges::is_sorted(order));
+  expect_even(*pool);
+}
+
+TEST_P(P9_ClassBreaker, LetsNoMoreThanTheProbesStartWhenTimeIsUp) {
+  open();
+  test::gate door;
+  std::atomic<int> started{0};
+  for (int i = 0; i < 20; ++i) {
+    pool->post({.task_class = mails}, [&] {
+      ++started;
+      door.pass();
+    });
+  }
+  time.advance(minutes{1});
+  const int at_most = std::min(probes, workers());
+  test::await([&] { return started == at_most; });
+  EXPECT_EQ(state(), breaker_state::half_open);
+  if (workers() > probes) {
+    for (int i = 0; i < 100; ++i) pool->submit([] {}).get();
+  }
+  EXPECT_EQ(started, at_most);
+  door.open();
+  pool->wait_idle();
+  EXPECT_EQ(started, 20);
+  expect_even(*pool);
+}
+
+TEST_P(P9_ClassBreaker, HoldsThemAgainWhereProbesFail) {
+  open();
+  for (int i = 0; i < probes; ++i) pool->post({.task_class = mails}, fails);
+  time.advance(minutes{1});
+  test::await([&] { return opened == 2; });
+  auto held = submit_mails(5);
+  pool->submit([] {}).get();
+  EXPECT_EQ(ran, 0);
+  time.advance(minutes{1});
+  for (auto& each : held) each.get();
+  expect_even(*pool);
+}
+
+TEST_P(P9_ClassBreaker, LetsThemGoByHand) {
+  by->breaker().transition_to(breaker_state::forced_open);
+  auto held = submit_mails(20);
+  time.advance(minutes{60});
+  pool->submit([] {}).get();
+  EXPECT_EQ(ran, 0);
+  by->breaker().transition_to(breaker_state::closed);
+  for (auto& each : held) each.get();
+  expect_even(*pool);
+}
+
+TEST_P(P9_ClassBreaker, HoldsNothingBackWhenThePoolEnds) {
+  open();
+  auto held = submit_mails(20);
+  EXPECT_TRUE(pool->drain());
+  EXPECT_EQ(ran, 20);
+  expect_even(*pool);
+}
+
+TEST_P(P9_ClassBreaker, LetsWhatIsHeldBeCancelled) {
+  open();
+  auto held = submit_mails(20);
+  EXPECT_TRUE(pool->cancel());
+  for (auto& each : held) EXPECT_EQ(each.take().state(), task_state::cancelled);
+  EXPECT_EQ(ran, 0);
+  expect_even(*pool);
+}
+
+TEST_P(P9_ClassBreaker, LetsWhatIsHeldBePurgedButForWhatIsOnItsWayBack) {
+  open();
+  auto held = submit_mails(20);
+  pool->submit([] {}).get();
+  const std::size_t purged = pool->purge().size();
+  EXPECT_GE(purged, 20U - static_cast<std::size_t>(workers()));
+  EXPECT_EQ(ran, 0);
+  test::await([&] { return pool->stats().tasks.waiting == 20 - purged; });
+  EXPECT_EQ(pool->purge().size(), 20 - purged) << "none is taken once they are held";
+  expect_even(*pool);
+}
+
+TEST_P(P9_ClassBreaker, DoesNotHoldWhatRunsInsideATaskThatWaitsForIt) {
+  if (workers() > 1) GTEST_SKIP() << "another may have it in its hands just then";
+  open();
+  auto held = submit_mails(20);
+  const auto outer = [&] {
+    auto inner = pool->submit({.task_class = mails}, [] { return 7; });
+    return inner.get();
+  };
+  EXPECT_EQ(pool->submit(outer).get(), 7);
+  EXPECT_EQ(ran, 0) << "those before it are still held";
+  EXPECT_EQ(state(), breaker_state::open);
+  by->breaker().transition_to(breaker_state::closed);
+  for (auto& each : held) each.get();
+  expect_even(*pool);
+}
+
+TEST_P(P9_ClassBreaker, KeepsItsLimitWhenTheyAreLetGo) {
+  add_mails(2);
+  open();
+  std::atomic<int> at_once{0};
+  std::atomic<int> most{0};
+  for (int i = 0; i < 20; ++i) {
+    pool->post({.task_class = mails}, [&] {
+      const int now = ++at_once;
+      for (int seen = most; seen < now && !most.compare_exchange_weak(seen, now);) {
+      }
+      std::this_thread::yield();
+      --at_once;
+    });
+  }
+  by->breaker().transition_to(breaker_state::closed);
+  pool->wait_idle();
+  EXPECT_LE(most, 2);
+  expect_even(*pool);
+}
+
+TEST_P(P9_ClassBreaker, LeavesNoRoomForAKeyOfTheirOwn) {
+  try {
+    pool->post({.serial_key = 1, .task_class = mails}, [] {});
+    ADD_FAILURE() << "it was taken";
+  } catch (const std::invalid_argument& error) {
+    EXPECT_STREQ(error.what(),
+                 "task_options.serial_key: task_class 'mails' has a breaker that holds its tasks");
+  }
+}
+
+TEST_P(P9_ClassBreaker, Stress_LosesNothingHoweverItChanges) {
+  std::atomic<bool> over{false};
+  std::atomic<std::uint64_t> taken{0};
+  const int each = test::scaled(5'000);
+  test::run_together(3, [&](int who) {
+    std::mt19937 random{static_cast<unsigned>(who)};
+    if (who == 0) {
+      constexpr breaker_state all[] = {breaker_state::closed, breaker_state::open,
+                                       breaker_state::half_open, breaker_state::forced_open};
+      while (!over) {
+        by->breaker().transition_to(all[random() % 4]);
+        time.advance(seconds{20});
+        std::this_thread::yield();
+      }
+      by->breaker().transition_to(breaker_state::disabled);
+      return;
+    }
+    for (int i = 0; i < each; ++i) {
+      const bool bad = random() % 4 == 0;
+      const task_options how{.priority = static_cast<unsigned>(random() % lane_count),
+                             .task_class = i % 2 == 0 ? mails : task_class{}};
+      // It may be full of what is held: then nobody would make room before it is let go.
+      if (pool->try_post(how, [bad] {
+            if (bad) fails();
+          })) {
+        ++taken;
+      }
+    }
+    if (who == 1) over = true;
+  });
+  pool->wait_idle();
+  EXPECT_EQ(pool->stats().tasks.accepted, taken);
+  EXPECT_EQ(pool->stats().queue_capacity, options().queue_capacity);
+  expect_even(*pool);
 }
 
 }  // namespace

@@ -83,9 +83,11 @@ struct arrival {
 ///   I3  in a lane's list, values lie in the order in which they came: head the oldest, tail the
 ///       newest.
 ///   I4  a value with a fair key is in its lane's fair_turns <=> it is in the lane's list.
-///   I6  what lies in a lane's ring came before what lies in its list, or is blocked.
-///   I5  where a value is blocked, its key has no room; or at least as many other values of its key
-///       as that has room for are in lists of these lanes: so somebody will unblock it.
+///   I6  what lies in a lane's ring came before what lies in its list, or is blocked; but for what
+///       was put back.
+///   I5  where a value is blocked, its key has no room, or is held back; or at least as many other
+///       values of its key as that has room for are in lists of these lanes: so somebody will
+///       unblock it.
 /// Thread safety  none: task_channel holds its lock around every call.
 /// Complexity     O(1), but for the take_... that search, which are O(size); for blocked values
 ///                O(log n). Slots are allocated as the number of waiting values first reaches them,
@@ -139,6 +141,13 @@ class priority_lanes {
   /// \return whether occupied() has changed.
   bool emplace(T&& value, const placement& where, time_point came);
 
+  /// A value with a serial key that was taken, and is not to be just now, comes back before all
+  /// that are in its lane's list, and counts as never taken. \return whether occupied() has
+  /// changed.
+  bool put_back(T&& value, const placement& where) {
+    return emplace_in_list(std::move(value), where, where.came, true);
+  }
+
   /// Whether a value without keys finds a slot in its lane's ring, as nearly all do.
   [[nodiscard]] bool fits_in_ring(std::size_t lane) const noexcept {
     MILLPOOL_ASSERT(lane < lane_count, "a lane is 0 (the highest) to 7");
@@ -187,7 +196,8 @@ class priority_lanes {
   std::optional<T> take_newest_if(Predicate wanted, arrival* told = nullptr);
 
   /// Where `wanted(const T&)` holds for a value with a serial key that is free: takes the next
-  /// value of that key, which is then held. O(values with keys).
+  /// value of that key, which is then held. Where the key is held back: that value. O(values with
+  /// keys).
   /// \param  is_it  set to whether it is that value, and not one that comes before it.
   template <class Predicate>
   std::optional<T> take_next_of_its_key(Predicate wanted, arrival* told, bool& is_it);
@@ -205,6 +215,8 @@ class priority_lanes {
   /// The key has room: its next value, if one is blocked, is not any more. \return whether there
   /// was one.
   bool unblock(const serial_key& key);
+  /// The same for all that are blocked. O(that * log n).
+  bool unblock_all(const serial_key& key);
 
  private:
   static constexpr std::uint32_t nil = std::numeric_limits<std::uint32_t>::max();
@@ -227,6 +239,7 @@ class priority_lanes {
   // In the order in which they are unblocked: by key, then the highest lane, then the oldest.
   using blocked_value = std::tuple<serial_key, std::size_t, std::uint64_t, std::uint32_t>;
   static constexpr std::size_t slots_in_block = 64;
+  static constexpr std::uint64_t first_number = 1ULL << 63U;  // below it what was put back
 
   [[nodiscard]] slot& at(std::uint32_t index) noexcept {
     return blocks_[index / slots_in_block][index % slots_in_block];
@@ -262,11 +275,12 @@ class priority_lanes {
   [[nodiscard]] std::uint32_t first_of(std::size_t lane) const noexcept;
   [[nodiscard]] bool try_acquire(const slot& of);
   void link_by_age(std::uint32_t index);
+  void link_behind(std::uint32_t index, std::uint32_t before) noexcept;
   void unlink(std::uint32_t index) noexcept;
   void block(std::uint32_t index);
   void unblock(typename std::pmr::set<blocked_value>::iterator which);
   void reserve_slots(std::size_t count);
-  bool emplace_in_list(T&& value, const placement& where, time_point came);
+  bool emplace_in_list(T&& value, const placement& where, time_point came, bool back = false);
   T take(std::uint32_t index, arrival* told) noexcept;
   T take_for_good(std::uint32_t index, arrival* told);
   // From a lane's ring. took_from_ring() follows.
@@ -281,7 +295,8 @@ class priority_lanes {
   std::uint32_t shut_ = 0;
   std::uint32_t with_memory_ = 0;
   std::size_t size_ = 0;
-  std::uint64_t taken_ = 0;  // values ever: those pushed are not counted one by one
+  std::uint64_t taken_ = 0;     // values ever: those pushed are not counted one by one
+  std::uint64_t put_back_ = 0;  // values ever
   std::array<std::uint64_t, lane_count> taken_of_{};  // the same, by lane
   bool newest_first_ = false;
   std::uint32_t free_ = nil;  // I2: linked by `after`
@@ -336,29 +351,51 @@ bool priority_lanes<T>::emplace_in_ring(T&& value, std::size_t lane, time_point 
   return was_empty;
 }
 
+// \param  back  it was taken before.
 template <class T>
-bool priority_lanes<T>::emplace_in_list(T&& value, const placement& where, time_point came) {
+bool priority_lanes<T>::emplace_in_list(T&& value, const placement& where, time_point came,
+                                        bool back) {
   lane_values& to = lanes_[where.lane];
   reserve_slots(1);
   const std::uint32_t index = free_;
   if (where.fair_key) {  // first, since it may throw
     auto& turns = turns_[where.lane];
     if (turns == nullptr) turns = std::make_unique<fair_turns>();
-    turns->add_newest(*where.fair_key, index, where.fair_weight);
+    if (back) {
+      turns->add_by_age(
+          *where.fair_key, index, [](std::uint32_t) { return true; }, where.fair_weight);
+    } else {
+      turns->add_newest(*where.fair_key, index, where.fair_weight);
+    }
   }
   slot& fresh = at(index);
   free_ = fresh.after;
   fresh.value.emplace(std::move(value));
   fresh.came = came;
   ++size_;
-  fresh.number = pushed();
   fresh.where = where;
-  fresh.after = nil;
-  fresh.before = std::exchange(to.tail, index);  // I3
-  (fresh.before == nil ? to.head : at(fresh.before).after) = index;
   ++to.listed;
   const std::uint32_t before = std::exchange(occupied_, occupied_ | 1u << where.lane);  // I1
+  if (back) {
+    --taken_;
+    --taken_of_[where.lane];
+    fresh.number = first_number - ++put_back_;
+    link_behind(index, nil);
+  } else {
+    fresh.number = first_number + pushed();
+    link_behind(index, to.tail);  // I3
+  }
   return occupied_ != before;
+}
+
+// \param  before  nil: it becomes the head.
+template <class T>
+void priority_lanes<T>::link_behind(std::uint32_t index, std::uint32_t before) noexcept {
+  slot& added = at(index);
+  lane_values& to = lanes_[added.where.lane];
+  added.before = before;
+  added.after = std::exchange(before == nil ? to.head : at(before).after, index);
+  (added.after == nil ? to.tail : at(added.after).before) = index;
 }
 
 template <class T>
@@ -383,13 +420,10 @@ void priority_lanes<T>::link_by_age(std::uint32_t index) {
         [&](std::uint32_t other) { return at(other).number > back.number; },
         back.where.fair_weight);  // I4
   }
-  lane_values& to = lanes_[at_lane];
-  std::uint32_t behind = to.head;
-  while (behind != nil && at(behind).number < back.number) behind = at(behind).after;
-  back.after = behind;
-  back.before = behind == nil ? to.tail : at(behind).before;
-  (back.before == nil ? to.head : at(back.before).after) = index;
-  (back.after == nil ? to.tail : at(back.after).before) = index;
+  std::uint32_t older = nil;
+  std::uint32_t next = lanes_[at_lane].head;
+  while (next != nil && at(next).number < back.number) older = std::exchange(next, at(next).after);
+  link_behind(index, older);
   occupied_ |= 1u << at_lane;  // I1
 }
 
@@ -464,6 +498,16 @@ bool priority_lanes<T>::unblock(const serial_key& key) {
   if (next == blocked_.end() || std::get<0>(*next) != key) return false;
   unblock(next);
   return true;
+}
+
+template <class T>
+bool priority_lanes<T>::unblock_all(const serial_key& key) {
+  const auto first = blocked_.lower_bound({key, 0, 0, 0});
+  auto end = blocked_.lower_bound({key, lane_count, 0, 0});
+  const bool any = first != end;
+  // The youngest first, so that each goes before those that were put in just now.
+  while (end != blocked_.begin() && std::get<0>(*std::prev(end)) == key) unblock(std::prev(end));
+  return any;
 }
 
 template <class T>
@@ -656,11 +700,20 @@ std::optional<T> priority_lanes<T>::take_next_of_its_key(Predicate wanted, arriv
   };
   const auto is_wanted = [&](const slot& each) { return wanted(std::as_const(*each.value)); };
   std::uint32_t found = first_listed(is_wanted);
-  for (auto each = blocked_.begin(); found == nil && each != blocked_.end(); ++each) {
-    if (is_wanted(at(std::get<3>(*each)))) found = std::get<3>(*each);
+  auto blocked = blocked_.end();
+  if (found == nil) {
+    blocked = std::ranges::find_if(
+        blocked_, [&](const blocked_value& each) { return is_wanted(at(std::get<3>(each))); });
+    if (blocked == blocked_.end()) return std::nullopt;
+    found = std::get<3>(*blocked);
   }
-  if (found == nil) return std::nullopt;
   const auto key = at(found).where.serial_key;
+  if (keys_->holds_back(*key)) {
+    if (!keys_->try_acquire_anyway(*key)) return std::nullopt;
+    if (blocked != blocked_.end()) unblock(blocked);
+    is_it = true;
+    return take(found, told);
+  }
   const std::uint32_t next =
       first_listed([&](const slot& each) { return each.where.serial_key == key; });
   if (next == nil || !keys_->try_acquire(*key)) return std::nullopt;

@@ -218,6 +218,18 @@ class task_channel {
     return at_its_end();
   }
 
+  /// No serial key's values are held back any more (serial_keys::let_go() came before): those that
+  /// stepped aside for it can be taken, here and in `other`. \return whether there were any.
+  bool let_go(const serial_key& key, task_channel* other = nullptr);
+
+  /// A value with a serial key that was taken, and is not to be just now, comes back: before the
+  /// others of its kind, whatever the capacity, also when closed. It counts as never taken.
+  void put_back(T&& value, const placement& where) {
+    const lock_guard lock{mutex_};
+    lanes_.put_back(std::move(value), where);
+    show();
+  }
+
   /// Keeps up to `count` places free for who asks, until give_back(): they count as taken, and so
   /// the capacity bounds what lies elsewhere for want of a lock. \return how many it got.
   [[nodiscard]] std::size_t reserve(std::size_t count) noexcept;
@@ -326,6 +338,9 @@ class task_channel {
     if (intake_.left() > 0) throw std::bad_alloc{};
   }
   void put(T&& value, const placement& where);
+  // unblock(lanes), for the lanes of this channel first. \return whether it was so for any.
+  template <class Unblock>
+  bool unblock_in_both(task_channel* other, Unblock unblock);
   [[nodiscard]] queue_status try_push_locked(T&& value, std::size_t lane, time_point came,
                                              std::size_t* waiting);
   void made_room() noexcept;
@@ -700,17 +715,30 @@ void task_channel<T>::resume() noexcept {
 
 template <class T>
 bool task_channel<T>::release(const serial_key& key, task_channel* other) {
+  return unblock_in_both(other, [&](priority_lanes<T>& lanes) {
+    if (&lanes == &lanes_) lanes.release(key);
+    return lanes.unblock(key);
+  });
+}
+
+template <class T>
+bool task_channel<T>::let_go(const serial_key& key, task_channel* other) {
+  return unblock_in_both(other, [&](priority_lanes<T>& lanes) { return lanes.unblock_all(key); });
+}
+
+template <class T>
+template <class Unblock>
+bool task_channel<T>::unblock_in_both(task_channel* other, Unblock unblock) {
   // Under the locks, or a younger value could be taken between the release and the return of the
   // next. Nobody else holds two channels' locks at once.
   const lock_guard lock{mutex_};
   unique_lock other_lock;
   if (other != nullptr) other_lock = unique_lock{other->mutex_};
-  lanes_.release(key);
   bool any = false;
   for (task_channel* each : {this, other}) {
-    if (each == nullptr || !each->lanes_.unblock(key)) continue;
+    if (each == nullptr || !unblock(each->lanes_)) continue;
     each->show();
-    if (each->consumers_ > 0) each->not_empty_.notify_one();
+    if (each->consumers_ > 0) each->not_empty_.notify_all();
     any = true;
   }
   return any;

@@ -59,6 +59,7 @@ struct task_extras {
   duration timeout = duration::max();
   unsigned attempt = 1;
   std::uint32_t fair_weight = 1;
+  unsigned lane = 0;
   /// Held from where it is taken to its end: its own, or its class's limit.
   std::optional<millpool::serial_key> serial_key{};
   std::optional<std::uint64_t> fair_key{};

@@ -14,9 +14,9 @@ namespace millpool {
 
 /// What becomes of tasks that a circuit breaker does not permit just now.
 enum class when_open : std::uint8_t {
-  /// They wait, and the pool with them: a worker that has taken one waits with it. Submissions are
-  /// accepted while there is room. For a whole pool only: a class's would keep the workers from the
-  /// tasks of others.
+  /// They wait, and submissions are accepted while there is room. A pool's: a worker that has taken
+  /// one waits with it. A class's wait in the channel, in the order of a serial_key's, and those of
+  /// others pass them; what expires or is stopped meanwhile ends when its turn comes, as elsewhere.
   hold,
   /// Submissions are refused as breaker_open. What was accepted before ends as discarded when its
   /// turn comes, and its result throws submit_error, breaker_open.
