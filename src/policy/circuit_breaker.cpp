@@ -255,12 +255,13 @@ bool circuit_breaker::would_permit() const noexcept {
 }
 
 time_point circuit_breaker::next_chance() const noexcept {
+  const time_point now = options_.time->now();
   const lock_guard lock{mutex_};
   switch (state()) {
     case breaker_state::open:
       return open_until_;
     case breaker_state::half_open:
-      return first_lease_ends();
+      return has_room_for_probe() ? now : first_lease_ends();
     default:
       return no_deadline;
   }

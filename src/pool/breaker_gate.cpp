@@ -3,6 +3,8 @@
 #include "src/pool/pool_core.hpp"
 
 #include <algorithm>
+#include <chrono>
+#include <new>
 #include <utility>
 
 namespace millpool {
@@ -30,15 +32,17 @@ void breaker_gate::attach(std::shared_ptr<task_breaker> breaker, class_record* o
     record.breaker = nullptr;
     throw;
   }
-  if (of_class != nullptr && record.breaker->then() == when_open::hold) try {
-      record.look_again.ring = [this, &record] { return look_again(record); };
-      core_.add(record.look_again);
-    } catch (...) {
-      std::exchange(record.breaker, nullptr)->detach();
-      throw;
-    }
+  if (of_class != nullptr && record.breaker->then() == when_open::hold) add_alarm(record);
   core_.conditions().set(pool_conditions::judged);
   changed(record);  // it may be open already, or ask for each
+}
+
+void breaker_gate::add_alarm(breaker_record& record) try {
+  record.look_again.ring = [this, &record] { return look_again(record); };
+  core_.add(record.look_again);
+} catch (...) {
+  std::exchange(record.breaker, nullptr)->detach();
+  throw;
 }
 
 void breaker_gate::detach(class_record* of_class) noexcept {
@@ -64,8 +68,7 @@ void breaker_gate::changed(breaker_record& record) noexcept {
     is_holding = record.is_holding;
     happened_.notify_all();
   }
-  // Not from here, under the breaker's lock. Where there is no thread for it hold_class() sees
-  // that.
+  // Not from here, under the breaker's lock.
   if (is_holding) (void)core_.set(record.look_again, core_.options().time->now());
 }
 
@@ -122,7 +125,10 @@ bool breaker_gate::hold_class(breaker_record& record, std::uint64_t changes) try
     core_.hold_back(*record.of_class->key());
     record.is_holding = true;
   }
-  if (core_.set(record.look_again, record.breaker->ask_again_at())) return true;
+  // A change that came since then could not set it, or did so before.
+  const bool rings = core_.set(record.look_again, record.breaker->ask_again_at());
+  const bool changed = changes_.load() != changes;
+  if (rings && (!changed || core_.set(record.look_again, core_.options().time->now()))) return true;
   let_go(record);
   return false;
 } catch (const std::bad_alloc&) {
@@ -131,7 +137,11 @@ bool breaker_gate::hold_class(breaker_record& record, std::uint64_t changes) try
 
 // The alarm's.
 time_point breaker_gate::look_again(breaker_record& record) noexcept {
-  if (record.breaker->asks() && record.breaker->refuses()) return record.breaker->ask_again_at();
+  if (record.breaker->asks() && record.breaker->refuses()) {
+    constexpr duration at_least = std::chrono::milliseconds{1};  // whatever it says
+    const time_point now = core_.options().time->now();
+    return std::max(record.breaker->ask_again_at(), deadline_after(now, at_least));
+  }
   let_go(record);
   return no_deadline;
 }

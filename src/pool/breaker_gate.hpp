@@ -91,6 +91,7 @@ class breaker_gate {
  private:
   [[nodiscard]] breaker_record* record_of(class_record* of_class) noexcept;
   [[nodiscard]] std::uint64_t succeeded_of(const breaker_record& record);
+  void add_alarm(breaker_record& record);
   void changed(breaker_record& record) noexcept;
   void tell(const pass& given, task_state state, const std::exception_ptr& error) noexcept;
   [[nodiscard]] bool hold(std::uint64_t changes, time_point again, time_point until,

@@ -80,9 +80,14 @@ void pool_core::resume_for_good() noexcept {
     ending_ = true;
   }
   breakers_.let_all_go();
-  {
-    const lock_guard lock{classes_mutex_};
-    for (class_record& each : classes_) breakers_.let_go(each.breaker);
+  for (std::size_t i = 0;; ++i) {
+    class_record* held = nullptr;
+    {
+      const lock_guard lock{classes_mutex_};
+      if (i == classes_.size()) break;
+      held = &classes_[i];
+    }
+    breakers_.let_go(held->breaker);  // which may call hooks, and run tasks
   }
   end_pause();
 }

@@ -525,6 +525,7 @@ std::optional<waiting_task> pool_core::take_put_off(bool* entered, std::size_t* 
       0, none, [](queued_task&&, const arrival&) noexcept {}, entered);
   if (!taken) return std::nullopt;
   if (lane != nullptr) *lane = taken->when.lane;
+  note_place(taken->value, taken->when, true);
   left_put_off(1);
   return waiting_task{std::move(taken->value), taken->when.came};
 }
@@ -624,13 +625,38 @@ void pool_core::release_serial(const serial_key& key) {
 }
 
 void pool_core::let_go(const serial_key& key) {
-  serial_keys_.let_go(key);
-  if (channel_.let_go(key, &put_off_)) wake_for_work();
+  channel_.let_go(key, &put_off_);
+  if (task_visible()) wake_for_work();  // also what was put back, and nobody has looked at since
 }
 
 void pool_core::put_back(queued_task& task, time_point submitted) {
-  const placement where = place_of(task, task.extras()->lane, submitted);
-  channel_.put_back(std::move(task), where);
+  const task_extras& asked = *task.extras();
+  const serial_key key = *asked.serial_key;
+  const placement where = place_of(task, asked.lane, submitted);
+  const std::uint64_t number = asked.number;
+  if (asked.was_put_off) {
+    put_off_count_.fetch_add(1);
+    try {
+      put_off_.put_back(std::move(task), where, number);
+    } catch (const std::bad_alloc&) {
+      left_put_off(1);
+      throw;
+    }
+  } else {
+    channel_.put_back(std::move(task), where, number);
+  }
+  release_serial(key);
+  light_barrier();  // as in wake_for_work(), between what is visible and the look
+  // Let go meanwhile: who did that may not have seen it; and who puts it back may not look again.
+  if (!serial_keys_.holds_back(key)) wake_for_work();
+}
+
+void pool_core::note_place(queued_task& taken, const arrival& when, bool was_put_off) noexcept {
+  if (when.number == 0) return;  // no key
+  if (task_extras* const asked = taken.extras(); asked != nullptr && asked->serial_key) {
+    asked->number = when.number;
+    asked->was_put_off = was_put_off;
+  }
 }
 
 own_tasks* pool_core::fork(const task_kind& kind, completion& half) {

@@ -225,9 +225,11 @@ class pool_core : public std::enable_shared_from_this<pool_core> {
   /// No task of this key, a class's, is taken until let_go(); but by who waits for it.
   void hold_back(const serial_key& key) { serial_keys_.hold_back(key); }
   void let_go(const serial_key& key);
-  /// One that was taken and has such a key waits again. Its key is not released.
-  /// \throws std::bad_alloc; `task` is then as it was.
+  /// One that was taken and has such a key waits again, where it was. Its key is released.
+  /// \throws std::bad_alloc; nothing has changed.
   void put_back(queued_task& task, time_point submitted);
+  /// One was taken: so that it can be put back.
+  static void note_place(queued_task& taken, const arrival& when, bool was_put_off) noexcept;
 
   /// Takes a task that reports to `owner`, the newest, out of the channel or of what was put off.
   /// One that has a serial key comes after those without; and so does each that is before it by

@@ -88,7 +88,9 @@ void runner::run_to_its_end(queued_task&& task, time_point submitted) noexcept {
   breaker_gate& breakers = core_.breakers();
   breaker_gate::pass pass;
   if (!is_forked_half && conditions_.any_of(pool_conditions::judged) && !stop.stop_requested()) {
-    const bool is_nested = place_.top.load(std::memory_order_relaxed) != nullptr;  // its own
+    // relaxed: its own. What this thread waits for in a continuation, or a hook, is as nested.
+    const bool is_nested =
+        runs_for_a_wait_ || place_.top.load(std::memory_order_relaxed) != nullptr;
     const time_point until = asked ? std::min(asked->deadline, asked->start_by) : no_deadline;
     pass = breakers.enter(of_class, is_nested, until, stop);
     if (pass.is_held && put_back(task, asked, submitted)) return;
@@ -135,14 +137,13 @@ void runner::run_to_its_end(queued_task&& task, time_point submitted) noexcept {
 
 // \return false: there is no memory for that.
 bool runner::put_back(queued_task& task, task_extras_ptr& asked, time_point submitted) noexcept {
-  const serial_key key = *asked->serial_key;
+  task_extras* const again = asked.release();  // the task has them again
   try {
     core_.put_back(task, submitted);
   } catch (const std::bad_alloc&) {
+    asked.reset(again);
     return false;
   }
-  static_cast<void>(asked.release());  // the task has them again
-  core_.release_serial(key);
   return true;
 }
 
@@ -267,6 +268,7 @@ bool runner::run_one_waiting() noexcept {
   if (!next) next = core_.take_put_off();
   if (!next) {
     if (auto taken = core_.channel().try_take()) {
+      pool_core::note_place(taken->value, taken->when, false);
       next = waiting_task{std::move(taken->value), taken->when.came};
     }
   }
@@ -288,7 +290,9 @@ bool runner::run_waiting(const void* owner) noexcept {
     auto next = take_kept(owner);
     if (!next) next = core_.take_owned_by(owner, is_it);
     if (!next) break;
+    const bool before = std::exchange(runs_for_a_wait_, true);
     run(std::move(next->task), next->submitted);
+    runs_for_a_wait_ = before;
     if (is_it) return true;
   }
   return outer_host_ != nullptr && outer_host_->run_waiting(owner);

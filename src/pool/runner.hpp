@@ -350,6 +350,7 @@ class runner : public thread_host {
   std::size_t awaits_depth_ = 0;      // what that was when `awaits` was set
   std::size_t nested_here_ = 0;       // how deep run_here() has nested
   std::uint32_t short_tasks_ = 0;     // measured in a row
+  bool runs_for_a_wait_ = false;      // what it runs just now
   atomic<bool> blocks_{false};        // the same
   task_cells cells_;
   pid_t thread_ = 0;  // written before the first frame is pushed; 0: nobody watches

@@ -55,7 +55,8 @@ class timers {
 
   /// Once, before it is set: from any one thread at a time.
   void add(alarm& added);
-  /// Lets it ring at `due`, or earlier if that was so already. Not from its own ring().
+  /// Lets it ring at `due`, or earlier if that was so already. From its own ring(), too: then what
+  /// that returns may be earlier.
   /// \return whether it will: no, where no thread can be started, or join() has begun.
   bool set(alarm& which, time_point due) noexcept;
 

@@ -218,6 +218,7 @@ std::optional<waiting_task> worker::take_from_channel(bool& ended) {
     ended = taken.error() == queue_status::closed;
     return std::nullopt;
   }
+  pool_core::note_place(taken->value, taken->when, false);
   is_surplus_ = more > 0 && last_batch_ < batch_of_one && taken->left == 0;
   if (core_.tasks_are_short()) {
     ++own_takes_;

@@ -346,6 +346,105 @@ TEST_F(SerialKeys, AreTakenAllTheSameWhenEverythingIs) {
 // Against a plain account: whatever is pushed, taken, ended or displaced, each value comes out
 // once, no two of a serial key are out at the same time, and of one key and lane they come in
 // order.
+struct HeldKeys : Keys {
+  using taken = task_channel<value>::taken;
+  const serial_key mails{1, serial_key::no_limit};
+  const serial_key cards{2, serial_key::no_limit};
+
+  placement where(const serial_key& key, std::size_t lane = 4,
+                  std::optional<std::uint64_t> fair_key = {}) {
+    return {lane, key, fair_key};
+  }
+  taken take() { return *channel.try_take(); }
+  void put_back(taken one, const serial_key& key, std::optional<std::uint64_t> fair_key = {}) {
+    placement back = where(key, one.when.lane, fair_key);
+    back.came = one.when.came;
+    channel.put_back(std::move(one.value), back, one.when.number);
+    channel.release(key);
+  }
+};
+
+TEST_F(HeldKeys, AreNotTakenUntilTheyAreLetGo) {
+  for (int i = 0; i < 4; ++i) push(i, where(mails));
+  push(9, {4});
+  keys.hold_back(mails);
+  EXPECT_EQ(drain(), order{9});
+  EXPECT_FALSE(channel.can_take());
+  EXPECT_EQ(channel.size(), 4U);
+  EXPECT_TRUE(channel.let_go(mails));
+  EXPECT_EQ(drain(), (order{0, 1, 2, 3}));
+  EXPECT_FALSE(channel.let_go(mails));
+}
+
+TEST_F(HeldKeys, ComeBackAmongTheOthersOfTheirLane) {
+  for (int i = 0; i < 12; ++i) push(i, where(i % 3 == 0 ? mails : cards, i % 2 == 0 ? 4 : 5));
+  keys.hold_back(mails);
+  keys.hold_back(cards);
+  EXPECT_EQ(drain(), order{});
+  push(12, {4});
+  EXPECT_TRUE(channel.let_go(cards));
+  EXPECT_TRUE(channel.let_go(mails));
+  EXPECT_EQ(drain(), (order{0, 2, 4, 6, 8, 10, 12, 1, 3, 5, 7, 9, 11}));
+}
+
+TEST_F(HeldKeys, ArePutBackToWhereTheyWere) {
+  for (int i = 0; i < 6; ++i) push(i, where(i == 3 ? cards : mails));
+  std::vector<taken> out;
+  for (int i = 0; i < 3; ++i) out.push_back(take());
+  for (const std::size_t which : {1U, 2U, 0U}) put_back(std::move(out[which]), mails);
+  EXPECT_EQ(drain(), (order{0, 1, 2, 3, 4, 5}));
+}
+
+TEST_F(HeldKeys, ThatArePutBackHaveTheirTurnByFairKey) {
+  for (int i = 0; i < 3; ++i) push(i, where(mails, 4, 7));
+  taken first = take();
+  put_back(std::move(first), mails, 7);
+  EXPECT_EQ(drain(), (order{0, 1, 2}));
+}
+
+TEST_F(HeldKeys, ThatArePutBackCountAsNeverTaken) {
+  channel.set_capacity(2);
+  push(0, where(mails));
+  push(1, where(mails));
+  taken first = take();
+  push(2, where(mails));
+  put_back(std::move(first), mails);
+  EXPECT_EQ(channel.size(), 3U);
+  EXPECT_EQ(channel.pushed(), 3U);
+  EXPECT_EQ(channel.try_push(of(3), where(mails)), queue_status::full);
+  EXPECT_EQ(channel.look().taken[4], 0U);
+  EXPECT_EQ(*take().value, 0);
+  EXPECT_EQ(channel.try_push(of(3), where(mails)), queue_status::full);
+  EXPECT_EQ(*take().value, 1);
+  EXPECT_EQ(channel.try_push(of(3), where(mails)), queue_status::success);
+}
+
+TEST_F(HeldKeys, ThatArePutBackAreNotTheNewest) {
+  channel.set_capacity(2);
+  push(0, where(mails));
+  taken first = take();
+  push(1, {4});  // into the ring, since nothing is in the list
+  push(2, {4});
+  put_back(std::move(first), mails);
+  auto victim = channel.push_displacing(of(3), {0}, displace::lowest);
+  ASSERT_TRUE(victim && *victim);
+  EXPECT_EQ(***victim, 2);
+}
+
+TEST_F(HeldKeys, AreTakenByWhoWaitsForOneOfThem) {
+  for (int i = 0; i < 3; ++i) push(i, where(mails));
+  keys.hold_back(mails);
+  EXPECT_EQ(drain(), order{});
+  bool is_it = false;
+  const auto wanted = [](const value& each) { return *each == 1; };
+  const auto found = channel.take_next_of_its_key(wanted, nullptr, is_it);
+  ASSERT_TRUE(found);
+  EXPECT_EQ(**found, 1) << "and not what comes before it";
+  EXPECT_TRUE(is_it);
+  channel.let_go(mails);
+  EXPECT_EQ(drain(), (order{0, 2}));
+}
+
 TEST_F(SerialKeys, Random_AgreeWithAnAccount) {
   std::mt19937 random{7};  // NOLINT(cert-msc51-cpp): the same every time
   const auto pick = [&](int below) { return static_cast<int>(random() % unsigned(below)); };

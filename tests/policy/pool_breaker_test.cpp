@@ -3,6 +3,7 @@
 
 #include "millpool/base/manual_clock.hpp"
 #include "millpool/pool/join.hpp"
+#include "millpool/result/task_group.hpp"
 #include "tests/support/gate.hpp"
 #include "tests/support/pool_fixture.hpp"
 #include "tests/support/run_together.hpp"
@@ -13,11 +14,14 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <random>
 #include <stdexcept>
 #include <string>
+#include <system_error>
+#include <thread>
 #include <vector>
 
 namespace millpool {
@@ -702,6 +706,55 @@ TEST_P(P9_ClassBreaker, DoesNotHoldWhatRunsInsideATaskThatWaitsForIt) {
   EXPECT_EQ(state(), breaker_state::open);
   by->breaker().transition_to(breaker_state::closed);
   for (auto& each : held) each.get();
+  expect_even(*pool);
+}
+
+TEST_P(P9_ClassBreaker, DoesNotHoldWhatAContinuationWaitsFor) {
+  if (workers() > 1) GTEST_SKIP() << "another may have it in its hands just then";
+  open();
+  test::gate attached;
+  auto all_ran = pool->submit([&] { attached.pass(); }).then([&] {
+    task_group group{*pool};
+    for (int i = 0; i < 3; ++i) group.run(task_options{.task_class = mails}, [this] { ++ran; });
+    group.wait();
+    return ran.load();
+  });
+  attached.open();
+  EXPECT_EQ(all_ran.get(), 3);
+  EXPECT_EQ(state(), breaker_state::open);
+  expect_even(*pool);
+}
+
+TEST_P(P9_ClassBreaker, LetsThemGoUnderNoLockAsThePoolEnds) {
+  pool.reset();
+  by = break_by(judged(), when_open::hold);
+  pool_options chosen = options();
+  worker_pool* here = nullptr;
+  std::atomic<bool> fails_to_start{false};
+  std::atomic<int> told{0};
+  chosen.min_workers = 0;  // so that letting go starts one
+  chosen.keep_alive = seconds{1};
+  chosen.start_thread = [&](std::function<void()> body) {
+    if (fails_to_start) throw std::runtime_error{"no thread"};
+    return std::thread{std::move(body)};
+  };
+  chosen.on_thread_failure = [&](const std::system_error&) {
+    (void)here->stats();
+    ++told;
+  };
+  pool = std::make_unique<worker_pool>(chosen);
+  here = pool.get();
+  mails = pool->add_class({.name = "mails", .breaker = by});
+  open();
+  auto held = submit_mails(20);
+  test::await([&] {
+    time.advance(seconds{2});
+    return pool->stats().workers.total == 0;
+  });
+  fails_to_start = true;
+  EXPECT_TRUE(pool->drain());  // by the calling thread
+  EXPECT_GE(told, 1);
+  EXPECT_EQ(ran, 20);
   expect_even(*pool);
 }
 

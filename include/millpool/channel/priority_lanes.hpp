@@ -62,6 +62,7 @@ struct placement {
 struct arrival {
   time_point came{};
   std::size_t lane = 0;
+  std::uint64_t number = 0;  ///< among the values with keys, in the order in which they came
 };
 
 /// Values in eight lanes, first in first out in each; any value can be taken out of the middle.
@@ -84,7 +85,7 @@ struct arrival {
 ///       newest.
 ///   I4  a value with a fair key is in its lane's fair_turns <=> it is in the lane's list.
 ///   I6  what lies in a lane's ring came before what lies in its list, or is blocked; but for what
-///       was put back.
+///       was put back, while the ring has what came meanwhile.
 ///   I5  where a value is blocked, its key has no room, or is held back; or at least as many other
 ///       values of its key as that has room for are in lists of these lanes: so somebody will
 ///       unblock it.
@@ -141,12 +142,11 @@ class priority_lanes {
   /// \return whether occupied() has changed.
   bool emplace(T&& value, const placement& where, time_point came);
 
-  /// A value with a serial key that was taken, and is not to be just now, comes back before all
-  /// that are in its lane's list, and counts as never taken. \return whether occupied() has
+  /// A value with a serial key that was taken, and is not to be just now, comes back to where it
+  /// was among those with keys, and counts as never taken. \throws std::bad_alloc; nothing has
   /// changed.
-  bool put_back(T&& value, const placement& where) {
-    return emplace_in_list(std::move(value), where, where.came, true);
-  }
+  /// \param  number  as take_next() told it.
+  void put_back(T&& value, const placement& where, std::uint64_t number);
 
   /// Whether a value without keys finds a slot in its lane's ring, as nearly all do.
   [[nodiscard]] bool fits_in_ring(std::size_t lane) const noexcept {
@@ -211,11 +211,13 @@ class priority_lanes {
 
   /// The value that was taken with this key is done with.
   void release(const serial_key& key) noexcept { keys_->release(key); }
+  /// It is held back no more. For each of its channels unblock_all() follows, under their locks.
+  void let_go(const serial_key& key) noexcept { keys_->let_go(key); }
 
   /// The key has room: its next value, if one is blocked, is not any more. \return whether there
   /// was one.
   bool unblock(const serial_key& key);
-  /// The same for all that are blocked. O(that * log n).
+  /// The same for all that are blocked. O(values with keys, and that * log n).
   bool unblock_all(const serial_key& key);
 
  private:
@@ -239,7 +241,6 @@ class priority_lanes {
   // In the order in which they are unblocked: by key, then the highest lane, then the oldest.
   using blocked_value = std::tuple<serial_key, std::size_t, std::uint64_t, std::uint32_t>;
   static constexpr std::size_t slots_in_block = 64;
-  static constexpr std::uint64_t first_number = 1ULL << 63U;  // below it what was put back
 
   [[nodiscard]] slot& at(std::uint32_t index) noexcept {
     return blocks_[index / slots_in_block][index % slots_in_block];
@@ -274,13 +275,16 @@ class priority_lanes {
   void count_takes(std::size_t count) noexcept;
   [[nodiscard]] std::uint32_t first_of(std::size_t lane) const noexcept;
   [[nodiscard]] bool try_acquire(const slot& of);
-  void link_by_age(std::uint32_t index);
+  void link_by_age(std::uint32_t index, std::uint32_t older = nil) noexcept;
+  void add_turn_by_age(std::uint32_t index, const placement& where, std::uint64_t number);
   void link_behind(std::uint32_t index, std::uint32_t before) noexcept;
   void unlink(std::uint32_t index) noexcept;
   void block(std::uint32_t index);
-  void unblock(typename std::pmr::set<blocked_value>::iterator which);
+  void unblock(typename std::pmr::set<blocked_value>::iterator which, std::uint32_t older = nil);
   void reserve_slots(std::size_t count);
-  bool emplace_in_list(T&& value, const placement& where, time_point came, bool back = false);
+  bool emplace_in_list(T&& value, const placement& where, time_point came);
+  std::uint32_t fill_slot(T&& value, const placement& where, time_point came,
+                          std::uint64_t number) noexcept;
   T take(std::uint32_t index, arrival* told) noexcept;
   T take_for_good(std::uint32_t index, arrival* told);
   // From a lane's ring. took_from_ring() follows.
@@ -295,8 +299,7 @@ class priority_lanes {
   std::uint32_t shut_ = 0;
   std::uint32_t with_memory_ = 0;
   std::size_t size_ = 0;
-  std::uint64_t taken_ = 0;     // values ever: those pushed are not counted one by one
-  std::uint64_t put_back_ = 0;  // values ever
+  std::uint64_t taken_ = 0;  // values ever: those pushed are not counted one by one
   std::array<std::uint64_t, lane_count> taken_of_{};  // the same, by lane
   bool newest_first_ = false;
   std::uint32_t free_ = nil;  // I2: linked by `after`
@@ -351,41 +354,43 @@ bool priority_lanes<T>::emplace_in_ring(T&& value, std::size_t lane, time_point 
   return was_empty;
 }
 
-// \param  back  it was taken before.
 template <class T>
-bool priority_lanes<T>::emplace_in_list(T&& value, const placement& where, time_point came,
-                                        bool back) {
-  lane_values& to = lanes_[where.lane];
+bool priority_lanes<T>::emplace_in_list(T&& value, const placement& where, time_point came) {
   reserve_slots(1);
-  const std::uint32_t index = free_;
   if (where.fair_key) {  // first, since it may throw
     auto& turns = turns_[where.lane];
     if (turns == nullptr) turns = std::make_unique<fair_turns>();
-    if (back) {
-      turns->add_by_age(
-          *where.fair_key, index, [](std::uint32_t) { return true; }, where.fair_weight);
-    } else {
-      turns->add_newest(*where.fair_key, index, where.fair_weight);
-    }
+    turns->add_newest(*where.fair_key, free_, where.fair_weight);
   }
+  const std::uint32_t index = fill_slot(std::move(value), where, came, pushed() + 1);
+  link_behind(index, lanes_[where.lane].tail);                                          // I3
+  const std::uint32_t before = std::exchange(occupied_, occupied_ | 1u << where.lane);  // I1
+  return occupied_ != before;
+}
+
+template <class T>
+void priority_lanes<T>::put_back(T&& value, const placement& where, std::uint64_t number) {
+  reserve_slots(1);
+  add_turn_by_age(free_, where, number);  // first, since it may throw
+  link_by_age(fill_slot(std::move(value), where, where.came, number));
+  --taken_;
+  --taken_of_[where.lane];
+}
+
+// The first free one. It is to be linked into its list.
+template <class T>
+std::uint32_t priority_lanes<T>::fill_slot(T&& value, const placement& where, time_point came,
+                                           std::uint64_t number) noexcept {
+  const std::uint32_t index = free_;
   slot& fresh = at(index);
   free_ = fresh.after;
   fresh.value.emplace(std::move(value));
   fresh.came = came;
-  ++size_;
+  fresh.number = number;
   fresh.where = where;
-  ++to.listed;
-  const std::uint32_t before = std::exchange(occupied_, occupied_ | 1u << where.lane);  // I1
-  if (back) {
-    --taken_;
-    --taken_of_[where.lane];
-    fresh.number = first_number - ++put_back_;
-    link_behind(index, nil);
-  } else {
-    fresh.number = first_number + pushed();
-    link_behind(index, to.tail);  // I3
-  }
-  return occupied_ != before;
+  ++size_;
+  ++lanes_[where.lane].listed;
+  return index;
 }
 
 // \param  before  nil: it becomes the head.
@@ -410,21 +415,25 @@ void priority_lanes<T>::unlink(std::uint32_t index) noexcept {
 }
 
 // Into its lane's list, before all that came after it: it was there once already.
+// \param  older  one that came before it, behind which to look for its place; nil: the head.
 template <class T>
-void priority_lanes<T>::link_by_age(std::uint32_t index) {
-  slot& back = at(index);
+void priority_lanes<T>::link_by_age(std::uint32_t index, std::uint32_t older) noexcept {
+  const slot& back = at(index);
   const std::size_t at_lane = back.where.lane;
-  if (back.where.fair_key) {
-    turns_[at_lane]->add_by_age(
-        *back.where.fair_key, index,
-        [&](std::uint32_t other) { return at(other).number > back.number; },
-        back.where.fair_weight);  // I4
-  }
-  std::uint32_t older = nil;
-  std::uint32_t next = lanes_[at_lane].head;
+  std::uint32_t next = older == nil ? lanes_[at_lane].head : at(older).after;
   while (next != nil && at(next).number < back.number) older = std::exchange(next, at(next).after);
   link_behind(index, older);
   occupied_ |= 1u << at_lane;  // I1
+}
+
+// link_by_age() follows: I4.
+template <class T>
+void priority_lanes<T>::add_turn_by_age(std::uint32_t index, const placement& where,
+                                        std::uint64_t number) {
+  if (!where.fair_key) return;
+  turns_[where.lane]->add_by_age(
+      *where.fair_key, index, [&](std::uint32_t other) { return at(other).number > number; },
+      where.fair_weight);
 }
 
 template <class T>
@@ -460,7 +469,7 @@ template <class T>
 T priority_lanes<T>::take(std::uint32_t index, arrival* told) noexcept {
   unlink(index);
   slot& leaving = at(index);
-  if (told != nullptr) *told = {leaving.came, leaving.where.lane};
+  if (told != nullptr) *told = {leaving.came, leaving.where.lane, leaving.number};
   --lanes_[leaving.where.lane].listed;
   --size_;
   ++taken_;
@@ -502,17 +511,24 @@ bool priority_lanes<T>::unblock(const serial_key& key) {
 
 template <class T>
 bool priority_lanes<T>::unblock_all(const serial_key& key) {
-  const auto first = blocked_.lower_bound({key, 0, 0, 0});
-  auto end = blocked_.lower_bound({key, lane_count, 0, 0});
-  const bool any = first != end;
-  // The youngest first, so that each goes before those that were put in just now.
-  while (end != blocked_.begin() && std::get<0>(*std::prev(end)) == key) unblock(std::prev(end));
+  auto next = blocked_.lower_bound({key, 0, 0, 0});
+  bool any = false;
+  std::size_t at_lane = lane_count;
+  for (std::uint32_t older = nil; next != blocked_.end() && std::get<0>(*next) == key; any = true) {
+    if (std::exchange(at_lane, std::get<1>(*next)) != std::get<1>(*next)) older = nil;
+    const std::uint32_t index = std::get<3>(*next);
+    unblock(next++, older);
+    older = index;
+  }
   return any;
 }
 
 template <class T>
-void priority_lanes<T>::unblock(typename std::pmr::set<blocked_value>::iterator which) {
-  link_by_age(std::get<3>(*which));
+void priority_lanes<T>::unblock(typename std::pmr::set<blocked_value>::iterator which,
+                                std::uint32_t older) {
+  const std::uint32_t index = std::get<3>(*which);
+  add_turn_by_age(index, at(index).where, at(index).number);
+  link_by_age(index, older);
   --lanes_[std::get<1>(*which)].blocked;
   blocked_.erase(which);
 }
@@ -632,7 +648,11 @@ template <class T>
 std::optional<T> priority_lanes<T>::take_lowest_below(std::size_t lane, arrival* told) {
   if (!any_ready() || lowest() <= lane) return std::nullopt;
   const std::size_t low = lowest();
-  if (lanes_[low].tail != nil) return take_for_good(lanes_[low].tail, told);
+  const lane_values& in = lanes_[low];
+  const auto is_newest = [&](std::uint32_t index) {  // I6
+    return in.ring.empty() || at(index).came >= in.ring.came(in.ring.size() - 1);
+  };
+  if (in.tail != nil && is_newest(in.tail)) return take_for_good(in.tail, told);
   return take_ring_last(low, told);
 }
 

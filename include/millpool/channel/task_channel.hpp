@@ -43,7 +43,8 @@ enum class displace {
 ///                producers only. All else is done under the channel's lock, and first collects
 ///                what came so: from outside there is one channel.
 /// Capacity       one exact bound over all lanes (promise P7). After set_capacity() to less than
-///                what waits, nothing is lost: pushes are refused until enough was taken.
+///                what waits, or a put_back() while it is full, nothing is lost: pushes are refused
+///                until enough was taken.
 /// Closing        after close(), pushes fail; pops drain what is left, then fail.
 /// Thread safety  every member may be called concurrently, except the constructor and destructor.
 /// Allocation     by a lane, when the number of its waiting values first needs it; and 18 KiB for
@@ -218,16 +219,19 @@ class task_channel {
     return at_its_end();
   }
 
-  /// No serial key's values are held back any more (serial_keys::let_go() came before): those that
-  /// stepped aside for it can be taken, here and in `other`. \return whether there were any.
+  /// This serial key is held back no more: those that stepped aside for it can be taken, here and
+  /// in `other`. \return whether there were any.
   bool let_go(const serial_key& key, task_channel* other = nullptr);
 
-  /// A value with a serial key that was taken, and is not to be just now, comes back: before the
-  /// others of its kind, whatever the capacity, also when closed. It counts as never taken.
-  void put_back(T&& value, const placement& where) {
+  /// A value with a serial key that was taken from here, and is not to be just now, comes back to
+  /// where it was, whatever the capacity, also when closed. It counts as never taken. Its key is
+  /// not released. \throws std::bad_alloc; `value` is then as it was.
+  /// \param  number  of its arrival.
+  void put_back(T&& value, const placement& where, std::uint64_t number) {
     const lock_guard lock{mutex_};
-    lanes_.put_back(std::move(value), where);
+    lanes_.put_back(std::move(value), where, number);
     show();
+    if (consumers_ > 0) not_empty_.notify_one();
   }
 
   /// Keeps up to `count` places free for who asks, until give_back(): they count as taken, and so
@@ -723,7 +727,10 @@ bool task_channel<T>::release(const serial_key& key, task_channel* other) {
 
 template <class T>
 bool task_channel<T>::let_go(const serial_key& key, task_channel* other) {
-  return unblock_in_both(other, [&](priority_lanes<T>& lanes) { return lanes.unblock_all(key); });
+  return unblock_in_both(other, [&](priority_lanes<T>& lanes) {
+    if (&lanes == &lanes_) lanes.let_go(key);
+    return lanes.unblock_all(key);
+  });
 }
 
 template <class T>

@@ -60,6 +60,9 @@ struct task_extras {
   unsigned attempt = 1;
   std::uint32_t fair_weight = 1;
   unsigned lane = 0;
+  /// Where it was taken from, for one with a serial_key: see task_channel::put_back().
+  bool was_put_off = false;
+  std::uint64_t number = 0;
   /// Held from where it is taken to its end: its own, or its class's limit.
   std::optional<millpool::serial_key> serial_key{};
   std::optional<std::uint64_t> fair_key{};

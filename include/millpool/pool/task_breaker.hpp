@@ -56,11 +56,13 @@ class task_breaker {
   /// After it returns `changed` is not called any more.
   virtual void detach() noexcept = 0;
 
+  /// The same as long as it is attached.
   [[nodiscard]] virtual when_open then() const noexcept = 0;
   /// Whether a task needs an answer before it starts. While it does not, those that succeed are
   /// told in bulk, with the next that fails.
   [[nodiscard]] virtual bool asks() const noexcept = 0;
-  /// Whether a task that is submitted now had better not be.
+  /// Whether a task that is submitted now had better not be; or one that is held, be let go, since
+  /// it would not be permitted. After ask_again_at(): no, or that is later by then.
   [[nodiscard]] virtual bool refuses() const noexcept = 0;
 
   [[nodiscard]] virtual answer ask() noexcept = 0;
