@@ -19,6 +19,7 @@
 #include "millpool/policy/scaler.hpp"
 #include "millpool/policy/sizing.hpp"
 #include "millpool/pool/join.hpp"
+#include "millpool/pool/metrics.hpp"
 #include "millpool/pool/processor.hpp"
 #include "millpool/pool/worker_local.hpp"
 #include "millpool/pool/worker_pool.hpp"

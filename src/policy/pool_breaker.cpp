@@ -19,11 +19,13 @@ pool_breaker::pool_breaker(breaker_options options, when_open then)
       counts_each_{options.slow_call_rate_threshold.has_value() ||
                    options.sliding_window.by == sliding_window::unit::time},
       breaker_{[&] {
-        options.on_transition =
-            [this, told = std::move(options.on_transition)](const breaker_transition& transition) {
-              tell_pool();
-              if (told) told(transition);
-            };
+        options.on_transition = [this, told = std::move(options.on_transition)](
+                                    const breaker_transition& transition) {
+          // relaxed: a count, read by people.
+          entered_[static_cast<std::size_t>(transition.to)].fetch_add(1, std::memory_order_relaxed);
+          tell_pool();
+          if (told) told(transition);
+        };
         return std::move(options);
       }()} {}
 
@@ -45,6 +47,15 @@ void pool_breaker::detach() noexcept {
   const lock_guard lock{mutex_};
   changed_ = nullptr;
   in_use_ = false;
+}
+
+task_breaker::report pool_breaker::look() const {
+  report seen{.name = breaker_.options().name, .state = to_string(breaker_.state()), .entered = {}};
+  for (std::size_t i = 0; i < breaker_state_count; ++i) {
+    seen.entered.push_back(
+        {to_string(static_cast<breaker_state>(i)), entered_[i].load(std::memory_order_relaxed)});
+  }
+  return seen;
 }
 
 void pool_breaker::tell_pool() noexcept {

@@ -498,6 +498,7 @@ std::optional<std::system_error> crew::start_one() {
     return std::system_error{std::make_error_code(std::errc::resource_unavailable_try_again),
                              failure.what()};
   }
+  ++threads_started_;
   return std::nullopt;
 }
 
@@ -519,27 +520,29 @@ bool crew::forget_if_finished(const worker& each) noexcept {
 
 void crew::keep_counts_of(const runner& gone) noexcept {
   const task_cells& cells = gone.cells();
-  of_the_gone_.accepted += cells.accepted.load();
-  of_the_gone_.settled += cells.settled.load();
-  for (std::size_t i = 0; i < task_state_count; ++i) of_the_gone_.ended[i] += cells.ended[i].load();
-  of_the_gone_.wait.merge(cells.wait.snapshot());
-  of_the_gone_.run.merge(cells.run.snapshot());
+  const auto keep = [](counter& to, const counter& from) { to.add(from.load()); };
+  keep(of_the_gone_.accepted, cells.accepted);
+  keep(of_the_gone_.settled, cells.settled);
+  for (std::size_t i = 0; i < task_state_count; ++i) keep(of_the_gone_.ended[i], cells.ended[i]);
+  keep(of_the_gone_.steals, cells.steals);
+  keep(of_the_gone_.parks, cells.parks);
 }
 
-// Under one lock: a runner that leaves is counted once.
+// The next three under one lock: a runner that leaves is counted once.
 std::uint64_t crew::settled() {
   const lock_guard lock{mutex_};
-  std::uint64_t sum = of_the_gone_.settled;
-  visit_all([&](const runner& each) { sum += each.cells().settled.load(); });
-  return sum;
+  return sum_of(&task_cells::settled);
+}
+
+std::uint64_t crew::accepted() {
+  const lock_guard lock{mutex_};
+  return sum_of(&task_cells::accepted);
 }
 
 std::uint64_t crew::succeeded() {
   constexpr auto which = static_cast<std::size_t>(task_state::succeeded);
   const lock_guard lock{mutex_};
-  std::uint64_t sum = of_the_gone_.ended[which];
-  visit_all([&](const runner& each) { sum += each.cells().ended[which].load(); });
-  return sum;
+  return sum_of([](const task_cells& of) -> const counter& { return of.ended[which]; });
 }
 
 std::size_t crew::in_tasks() const {
@@ -548,42 +551,17 @@ std::size_t crew::in_tasks() const {
       workers_, [](const auto& each) { return each->doing() != runner::activity::idle; }));
 }
 
-duration crew::time_in_tasks() {
-  const lock_guard lock{mutex_};
-  duration sum = of_the_gone_.run.sum();
-  visit_all([&](const runner& each) { sum += each.cells().run.sum(); });
-  return sum;
-}
-
-std::uint64_t crew::accepted() {
-  const lock_guard lock{mutex_};
-  std::uint64_t sum = of_the_gone_.accepted;
-  visit_all([&](const runner& each) { sum += each.cells().accepted.load(); });
-  return sum;
-}
-
 void crew::add_up(pool_stats& into) {
   const lock_guard lock{mutex_};
-  std::vector<const runner*> all{guests_.begin(), guests_.end()};
-  for (const auto& each : workers_) all.push_back(each.get());
-  for (const auto& each : departed_) all.push_back(each.get());
-
   // What ended is read before what was accepted, so that no task is seen to end that was not seen
   // to be accepted. The caller reads the channel after this.
   for (std::size_t i = 0; i < task_state_count; ++i) {
-    std::uint64_t& ended = into.tasks.of(static_cast<task_state>(i));
-    ended += of_the_gone_.ended[i];
-    for (const runner* each : all) ended += each->cells().ended[i].load();
+    into.without_class.ended[i] +=
+        sum_of([i](const task_cells& of) -> const counter& { return of.ended[i]; });
   }
-  into.tasks.accepted += of_the_gone_.accepted;
-  for (const runner* each : all) into.tasks.accepted += each->cells().accepted.load();
-
-  into.wait = of_the_gone_.wait;
-  into.run = of_the_gone_.run;
-  for (const runner* each : all) {
-    into.wait.merge(each->cells().wait.snapshot());
-    into.run.merge(each->cells().run.snapshot());
-  }
+  into.tasks.accepted += sum_of(&task_cells::accepted);
+  into.steals = sum_of(&task_cells::steals);
+  into.parks = sum_of(&task_cells::parks);
   for (const auto& each : workers_) {
     ++into.workers.total;
     switch (each->doing()) {
@@ -601,6 +579,8 @@ void crew::add_up(pool_stats& into) {
   into.min_workers = minimum_.load(std::memory_order_relaxed);
   into.max_workers = maximum_;
   into.active_workers = active();
+  into.compensating = working() - std::min(working(), active());
+  into.threads_started = threads_started_;
   into.thread_failures = thread_failures_;
   into.stuck = stuck_;
   into.stuck_total = stuck_total_;

@@ -10,6 +10,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -148,8 +149,6 @@ class crew {
   [[nodiscard]] std::uint64_t accepted();
   /// So many workers are in a task just now.
   [[nodiscard]] std::size_t in_tasks() const;
-  /// For so long their tasks ran, as far as they were measured.
-  [[nodiscard]] duration time_in_tasks();
 
   /// Adds to `into` what all runners that ever were have counted, and the workers by what they do.
   void add_up(pool_stats& into);
@@ -191,6 +190,13 @@ class crew {
   [[nodiscard]] bool all_wait() const noexcept;
   [[nodiscard]] bool forget_if_finished(const worker& each) noexcept;
   void keep_counts_of(const runner& gone) noexcept;
+  // Of pick(cells) over all runners that ever were.
+  template <class Pick>
+  [[nodiscard]] std::uint64_t sum_of(Pick pick) {
+    std::uint64_t sum = std::invoke(pick, of_the_gone_).load();
+    visit_all([&](const runner& each) { sum += std::invoke(pick, each.cells()).load(); });
+    return sum;
+  }
 
   pool_core& core_;
   mutable mutex mutex_;
@@ -206,18 +212,13 @@ class crew {
   std::size_t overdue_ = 0;  // tasks with that mark
   std::size_t stuck_ = 0;    // the same
   std::uint64_t stuck_total_ = 0;
+  std::uint64_t threads_started_ = 0;
   std::uint64_t thread_failures_ = 0;
   wait_graph waits_;
   std::uint64_t waits_begun_ = 0;
   std::uint64_t deadlocks_ = 0;
-  bool sealed_ = false;  // join() has begun: nobody comes or leaves any more
-  struct {
-    std::uint64_t accepted = 0;
-    std::uint64_t settled = 0;
-    std::array<std::uint64_t, task_state_count> ended{};
-    histogram_snapshot wait;
-    histogram_snapshot run;
-  } of_the_gone_;  // what workers and guests had counted when they left
+  bool sealed_ = false;     // join() has begun: nobody comes or leaves any more
+  task_cells of_the_gone_;  // what workers and guests had counted when they left
   // ------------------------------------------------ written under mutex_, read by anyone:
   atomic<std::size_t> live_{0};
   atomic<std::size_t> minimum_{0};

@@ -147,11 +147,18 @@ pool_stats pool_core::stats() {
   pool_stats now;
   now.name = options_.name;
   if (forked()) return now;
+  // What ended is read before what was accepted, as in crew.
+  add_up_classes(now);
   for (std::size_t i = 0; i < task_state_count; ++i) {
-    // acquire: see count_outside(). What ended is read before what was accepted, as in crew.
-    now.tasks.of(static_cast<task_state>(i)) = ended_outside_[i].load(std::memory_order_acquire);
+    // acquire: see count_outside().
+    now.without_class.ended[i] = ended_outside_[i].load(std::memory_order_acquire);
   }
   crew_.add_up(now);
+  for (std::size_t i = 0; i < task_state_count; ++i) {
+    std::uint64_t& all = now.tasks.of(static_cast<task_state>(i));
+    all = now.without_class.ended[i];
+    for (const class_stats& each : now.classes) all += each.ended[i];
+  }
   std::array<std::size_t, lane_count> kept{};
   kept_.any_of(0, [&](const own_tasks& each) {
     kept[each.lane()] += each.size();
@@ -182,18 +189,49 @@ pool_stats pool_core::stats() {
   now.overloaded = is(pool_conditions::sheds);
   for (std::size_t lane = 0; lane < lane_count; ++lane) now.shed[lane] = shedder_.shed(lane);
   now.paused = paused();
+  now.closed = is(pool_conditions::closes);
   for (std::size_t i = 0; i < submit_errc_count; ++i) {
     now.refused[i] = refused_[i].load(std::memory_order_relaxed);
   }
+  now.without_class.retries = retries_.load(std::memory_order_relaxed);
+  add_up_times(now);
+  now.scalings = worker_limit_.counts();
+  return now;
+}
+
+void pool_core::add_up_classes(pool_stats& into) {
+  if (options_.breaker != nullptr) into.breakers.push_back({{}, options_.breaker->look()});
   const lock_guard lock{classes_mutex_};
   for (const class_record& each : classes_) {
-    class_stats& row = now.classes.emplace_back();
+    class_stats& row = into.classes.emplace_back();
     row.name = each.options.name;
     for (std::size_t i = 0; i < task_state_count; ++i) {
-      row.ended[i] = each.ended[i].load(std::memory_order_relaxed);
+      row.ended[i] = each.count_of(static_cast<task_state>(i));
+    }
+    row.retries = each.retries.load(std::memory_order_relaxed);
+    if (each.options.breaker != nullptr) {
+      into.breakers.push_back({row.name, each.options.breaker->look()});
     }
   }
-  return now;
+}
+
+void pool_core::add_up_times(pool_stats& into) const {
+  times_.for_each([&](const time_cells::cell& each) {
+    const std::string_view name = name_of(each.of_class);
+    const auto is_it = [&](const task_times& row) {
+      return row.task_class == name && row.priority == each.lane;
+    };
+    auto row = std::ranges::find_if(into.times, is_it);
+    if (row == into.times.end()) {
+      row = into.times.insert(row, task_times{std::string{name}, each.lane, {}, {}});
+    }
+    const histogram_snapshot wait = each.wait.snapshot();
+    const histogram_snapshot run = each.run.snapshot();
+    row->wait.merge(wait);
+    row->run.merge(run);
+    into.wait.merge(wait);
+    into.run.merge(run);
+  });
 }
 
 }  // namespace millpool

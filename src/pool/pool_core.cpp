@@ -3,6 +3,7 @@
 
 #include "millpool/sync/asymmetric_barrier.hpp"
 #include "millpool/sync/thread_host.hpp"
+#include "src/pool/registry.hpp"
 #include "src/pool/visit.hpp"
 
 #include <algorithm>
@@ -25,6 +26,7 @@ std::uint32_t current_fork_generation() {
   static const int registered = pthread_atfork(nullptr, nullptr, [] {
     fork_generation.fetch_add(1, std::memory_order_relaxed);  // relaxed: a child has one thread
     detail::kept_by_this_thread = nullptr;                    // which is no worker
+    registry::start_anew();
   });
   static_cast<void>(registered);
   return fork_generation.load(std::memory_order_relaxed);
@@ -54,10 +56,6 @@ lane_limit limit_of(const pool_options& options) noexcept {
   if (options.reserved_workers == 0) return {};
   return {options.reserved_priority + std::size_t{1},
           *options.max_workers - options.reserved_workers};
-}
-
-std::string_view name_of(const class_record* of_class) noexcept {
-  return of_class != nullptr ? std::string_view{of_class->options.name} : std::string_view{};
 }
 
 }  // namespace
@@ -102,10 +100,10 @@ bool pool_core::forked() const noexcept {
 // ---- the submitter's side
 // ---------------------------------------------------------------------------
 
-time_point pool_core::measured_stamp() const noexcept {
-  if (conditions_.any_of(measure_each)) return stamp::exact(options_.time->now());
+time_point pool_core::measured_stamp(unsigned lane) const noexcept {
+  if (conditions_.any_of(measure_each)) return stamp::exact(options_.time->now(), lane);
   detail::unmeasured_of_this_thread = stamp::sampled_one_in - 1;
-  return stamp::sampled(options_.time->now());
+  return stamp::sampled(options_.time->now(), lane);
 }
 
 namespace {
@@ -164,7 +162,7 @@ std::expected<void, submit_errc> pool_core::accept_admitted(queued_task& task, u
     return {};
   }
   std::size_t waiting = 0;
-  const time_point submitted = stamp_now();
+  const time_point submitted = stamp_now(lane);
   queue_status pushed{};
   if (task.extras() == nullptr) [[likely]] {
     pushed = channel_.try_push(std::move(task), lane, submitted, &waiting);
@@ -251,7 +249,7 @@ std::expected<void, submit_errc> pool_core::wait_for_room(const full_rule* by, q
   queue_status status{};
   {
     const blocking_region blocked;  // a worker of another pool may stand here
-    const placement where = place_of(task, lane, stamp_now());
+    const placement where = place_of(task, lane, stamp_now(lane));
     status = channel_.push_while(goes_on, std::move(task), where, deadline, stop);
   }
   if (status == queue_status::full) return std::unexpected{submit_errc::full};
@@ -277,7 +275,7 @@ std::expected<void, submit_errc> pool_core::run_in_caller(full_rule by, queued_t
 std::expected<void, submit_errc> pool_core::displace_for(queued_task& task, unsigned lane,
                                                          displace who) {
   arrival when;
-  const placement where = place_of(task, lane, stamp_now());
+  const placement where = place_of(task, lane, stamp_now(lane));
   auto victim = channel_.push_displacing(std::move(task), where, who, &when);
   if (!victim && victim.error() == queue_status::full) return discard(task);
   if (!victim) return std::unexpected{submit_errc::closed};
@@ -289,7 +287,7 @@ std::expected<void, submit_errc> pool_core::displace_for(queued_task& task, unsi
 // Returns whether it has got one.
 std::expected<bool, submit_errc> pool_core::take_a_lower_place(queued_task& task, unsigned lane) {
   arrival when;
-  const placement where = place_of(task, lane, stamp_now());
+  const placement where = place_of(task, lane, stamp_now(lane));
   auto victim = channel_.push_displacing(std::move(task), where, displace::lowest, &when);
   if (!victim && victim.error() == queue_status::full) return false;
   if (!victim) return std::unexpected{submit_errc::closed};
@@ -300,7 +298,7 @@ std::expected<bool, submit_errc> pool_core::take_a_lower_place(queued_task& task
 
 std::expected<void, submit_errc> pool_core::discard(queued_task& task) {
   if (!channel_.pass_by()) return std::unexpected{submit_errc::closed};
-  end_outside(std::move(task), stamp_now(), task_state::discarded);
+  end_outside(std::move(task), stamp_now(0), task_state::discarded);
   return {};
 }
 
@@ -317,9 +315,10 @@ std::size_t pool_core::accept_bulk(std::span<queued_task> tasks, unsigned lane) 
     // Who is asked is so for one at a time.
     if (!forked() &&
         std::ranges::none_of(tasks, [this](auto& each) { return is_asked_for(each); })) {
-      fitted = channel_.push_bulk(tasks, [submitted = stamp_now(), lane](const queued_task& task) {
-        return place_of(task, lane, submitted);
-      });
+      fitted =
+          channel_.push_bulk(tasks, [submitted = stamp_now(lane), lane](const queued_task& task) {
+            return place_of(task, lane, submitted);
+          });
       if (fitted > 0) wake_for_work();
     }
     accepted += fitted;
@@ -361,7 +360,7 @@ void pool_core::forget(detail::repeated_task& task) noexcept {
 std::expected<void, submit_errc> pool_core::accept_due(queued_task& task, unsigned lane) {
   if (forked()) return refuse(submit_errc::forked);
   if (const auto why = refusal_of(task, lane)) return refuse(*why);
-  const time_point submitted = stamp_now();
+  const time_point submitted = stamp_now(lane);
   const queue_status pushed = channel_.try_push(std::move(task), place_of(task, lane, submitted));
   if (pushed == queue_status::success) {
     wake_for_work();
@@ -667,11 +666,8 @@ own_tasks* pool_core::fork(const task_kind& kind, completion& half) {
 
 pool_core::load pool_core::load_now() {
   // What has settled first: I1.
-  load now{.waiting = 0,
-           .oldest_wait = {},
-           .accepted = 0,
-           .settled = settled(),
-           .ran = crew_.time_in_tasks()};
+  load now{.waiting = 0, .oldest_wait = {}, .accepted = 0, .settled = settled(), .ran = {}};
+  times_.for_each([&](const time_cells::cell& each) { now.ran += each.run.sum(); });
   const auto seen = channel_.look();
   const auto beyond = put_off_.look();
   now.accepted = accepted();
@@ -708,9 +704,9 @@ duration pool_core::waited_since(time_point submitted) const noexcept {
 }
 
 void pool_core::count_outside(task_state state, class_record* of_class) noexcept {
+  if (of_class != nullptr) return of_class->count(state);
   // release: stats() acquires it, and then sees the acceptance that came before.
   ended_outside_[static_cast<std::size_t>(state)].fetch_add(1, std::memory_order_release);
-  if (of_class != nullptr) of_class->count(state);
 }
 
 void pool_core::settle_outside() noexcept {
@@ -733,7 +729,7 @@ std::uint64_t pool_core::succeeded_without_breaker() {
   std::uint64_t sum = crew_.succeeded();
   const lock_guard lock{classes_mutex_};
   for (const class_record& each : classes_) {
-    if (each.breaker.breaker != nullptr) sum -= each.count_of(task_state::succeeded);
+    if (each.breaker.breaker == nullptr) sum += each.count_of(task_state::succeeded);
   }
   return sum;
 }

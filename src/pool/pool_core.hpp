@@ -20,6 +20,7 @@
 #include "src/pool/own_tasks.hpp"
 #include "src/pool/settings.hpp"
 #include "src/pool/stamp.hpp"
+#include "src/pool/time_cells.hpp"
 #include "src/pool/timers.hpp"
 #include "src/pool/watchdog.hpp"
 #include "src/pool/worker_limit.hpp"
@@ -36,6 +37,7 @@
 #include <span>
 #include <stop_token>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace millpool {
@@ -45,6 +47,7 @@ struct class_record {
   task_class_options options;
   breaker_record breaker{};
   std::array<atomic<std::uint64_t>, task_state_count> ended{};
+  atomic<std::uint64_t> retries{0};
 
   /// What its tasks have in common in the channel: none, if they are all free to be taken.
   [[nodiscard]] std::optional<serial_key> key() const noexcept {
@@ -55,20 +58,25 @@ struct class_record {
                       options.max_concurrency.value_or(serial_key::no_limit)};
   }
   [[nodiscard]] std::uint64_t count_of(task_state state) const noexcept {
-    return ended[static_cast<std::size_t>(state)].load(std::memory_order_relaxed);  // as below
+    return ended[static_cast<std::size_t>(state)].load(std::memory_order_acquire);  // as below
   }
   /// Whether each of its submissions is asked for.
   [[nodiscard]] bool asks() const noexcept {
     return options.admit || (breaker.breaker != nullptr && breaker.breaker->asks());
   }
   void count(task_state state) noexcept {
-    // relaxed: a count, read by people.
-    ended[static_cast<std::size_t>(state)].fetch_add(1, std::memory_order_relaxed);
+    // release: as in pool_core::count_outside().
+    ended[static_cast<std::size_t>(state)].fetch_add(1, std::memory_order_release);
   }
 };
 
 /// The end of a task that was never accepted, and whose submitter has a future of it already.
 void end_unaccepted(queued_task&& task, std::exception_ptr why) noexcept;
+
+/// Empty: it is none.
+[[nodiscard]] inline std::string_view name_of(const class_record* of_class) noexcept {
+  return of_class != nullptr ? std::string_view{of_class->options.name} : std::string_view{};
+}
 
 /// The pool itself: accept() on one side, what a worker needs on the other.
 ///
@@ -104,15 +112,15 @@ class pool_core : public std::enable_shared_from_this<pool_core> {
   void forget(detail::repeated_task& task) noexcept;
 
   /// What a task gets that is submitted now: see stamp.hpp.
-  [[nodiscard]] time_point stamp_now() const noexcept {
-    const time_point measured = stamp_kept();
+  [[nodiscard]] time_point stamp_now(unsigned lane) const noexcept {
+    const time_point measured = stamp_kept(lane);
     return measured != time_point{} ? measured : stamp::coarse(options_.time->coarse_now());
   }
   /// The same for one that does not go through the channel: what is not measured needs no time.
-  [[nodiscard]] time_point stamp_kept() const noexcept {
+  [[nodiscard]] time_point stamp_kept(unsigned lane) const noexcept {
     unsigned& unmeasured = detail::unmeasured_of_this_thread;
     if (unmeasured == 0 || conditions_.any_of(measure_each)) [[unlikely]]
-      return measured_stamp();
+      return measured_stamp(lane);
     --unmeasured;
     return time_point{};
   }
@@ -158,6 +166,12 @@ class pool_core : public std::enable_shared_from_this<pool_core> {
   /// How often short tasks were taken from the channel, by anybody: shows that somebody is at it.
   [[nodiscard]] std::uint32_t takes() const noexcept {
     return takes_.load(std::memory_order_relaxed);
+  }
+  [[nodiscard]] time_cells& times() noexcept { return times_; }
+  /// A task starts that is not the first attempt.
+  void count_retry(class_record* of_class) noexcept {
+    // relaxed: a count, read by people.
+    (of_class != nullptr ? of_class->retries : retries_).fetch_add(1, std::memory_order_relaxed);
   }
   void count_take() noexcept { takes_.fetch_add(1, std::memory_order_relaxed); }
 
@@ -323,7 +337,7 @@ class pool_core : public std::enable_shared_from_this<pool_core> {
       pool_conditions::may_grow | pool_conditions::may_scale | pool_conditions::may_shed;
   static constexpr std::uint32_t measure_each =
       pool_conditions::exact_times | pool_conditions::long_tasks;
-  [[nodiscard]] time_point measured_stamp() const noexcept;
+  [[nodiscard]] time_point measured_stamp(unsigned lane) const noexcept;
   [[nodiscard]] bool is(pool_conditions::bit which) const noexcept {
     return conditions_.any_of(which);
   }
@@ -341,6 +355,8 @@ class pool_core : public std::enable_shared_from_this<pool_core> {
   // Adds to `all`, which is the caller's also when this throws std::bad_alloc.
   void take_all_waiting(std::vector<task_in_lane>& all);
   void await_empty_hands();
+  void add_up_classes(pool_stats& into);
+  void add_up_times(pool_stats& into) const;
   [[nodiscard]] std::uint64_t unsettled();  // I1
   [[nodiscard]] std::uint64_t settled();
   [[nodiscard]] std::uint64_t accepted();
@@ -416,6 +432,7 @@ class pool_core : public std::enable_shared_from_this<pool_core> {
   // Raised before the push: zero means that put_off_ is empty.
   atomic<std::size_t> put_off_count_{0};
   own_tasks_of_all kept_;
+  time_cells times_;
   idle_workers idle_;
   crew crew_;
   timers later_;
@@ -431,6 +448,7 @@ class pool_core : public std::enable_shared_from_this<pool_core> {
   atomic<std::uint64_t> forked_halves_{0};  // accepted in order to be ended: see join()
   std::array<atomic<std::uint64_t>, task_state_count> ended_outside_{};
   std::array<atomic<std::uint64_t>, submit_errc_count> refused_{};
+  atomic<std::uint64_t> retries_{0};
 
   atomic<std::uint64_t> settled_outside_{0};
 

@@ -114,6 +114,7 @@ void runner::run_to_its_end(queued_task&& task, time_point submitted) noexcept {
   } else {
     const time_point until =
         asked ? std::min(asked->deadline, deadline_after(start, asked->timeout)) : no_deadline;
+    if (asked && asked->attempt > 1) core_.count_retry(of_class);
     task_context context{stop, place_, time, until, asked.get(), pass.in_fallback};
     try {
       std::move(task).run(context);  // P2: it destroys the closure
@@ -123,7 +124,7 @@ void runner::run_to_its_end(queued_task&& task, time_point submitted) noexcept {
   }
   if (pop(here)) {
     const duration took = measured && !verdict ? time.now() - start : duration{};
-    if (measured && !verdict) measure(submitted, waited, took);
+    if (measured && !verdict) measure(of_class, submitted, waited, took);
     breakers.leave(pass, state, error);
     end(target, of_class, state, std::move(error), waited, took);
   } else if (is_forked_half) {
@@ -203,8 +204,11 @@ void runner::end_plain(frame& here, task_state state, std::exception_ptr error) 
 
 void runner::end(millpool::completion* target, class_record* of_class, task_state state,
                  std::exception_ptr error, duration waited, duration ran) noexcept {
-  cells_.ended[static_cast<std::size_t>(state)].add();
-  if (of_class != nullptr) of_class->count(state);
+  if (of_class != nullptr) {
+    of_class->count(state);
+  } else {
+    cells_.ended[static_cast<std::size_t>(state)].add();
+  }
   core_.report_end(of_class, state, waited, ran);
   if (target != nullptr) {
     if (error) target->fail(std::move(error));
@@ -215,12 +219,15 @@ void runner::end(millpool::completion* target, class_record* of_class, task_stat
   settled();
 }
 
-void runner::measure(time_point submitted, duration waited, duration ran) noexcept {
+void runner::measure(const class_record* of_class, time_point submitted, duration waited,
+                     duration ran) noexcept {
   constexpr duration is_short = std::chrono::microseconds{1};
   constexpr std::uint32_t many = 64;
   const std::uint64_t stands_for = stamp::stands_for(submitted);
-  cells_.wait.record(waited, stands_for);
-  cells_.run.record(ran, stands_for);
+  if (auto* const cell = times_.find(core_.times(), of_class, stamp::lane_of(submitted))) {
+    cell->wait.record(waited, stands_for);
+    cell->run.record(ran, stands_for);
+  }
   if (ran > is_short) {
     short_tasks_ = 0;
     core_.sample(false);
@@ -237,7 +244,7 @@ void runner::look_whether_awaited() noexcept {
 }
 
 bool runner::run_here(queued_task& task, unsigned lane) {
-  const time_point submitted = core_.stamp_now();
+  const time_point submitted = core_.stamp_now(lane);
   if (nested_here_ == nesting_max || !core_.acquire_serial(task)) {
     return core_.put_off(task, lane, submitted);
   }

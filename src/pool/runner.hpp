@@ -11,9 +11,9 @@
 #include "millpool/sync/mutex.hpp"
 #include "millpool/sync/thread_host.hpp"
 #include "millpool/telemetry/counter.hpp"
-#include "millpool/telemetry/histogram.hpp"
 #include "src/pool/sighting.hpp"
 #include "src/pool/stamp.hpp"
+#include "src/pool/time_cells.hpp"
 
 #include <array>
 #include <cstdint>
@@ -55,11 +55,11 @@ struct task_frame_of_asking : task_frame {
 
 /// What one runner counts. Written by its thread alone, read by stats() at any time.
 struct task_cells {
-  counter accepted;  ///< forked halves that it took
-  counter settled;   ///< tasks whose end was counted and told
-  std::array<counter, task_state_count> ended;
-  histogram wait;  ///< of the tasks whose stamp is exact; so is the next
-  histogram run;
+  counter accepted;                             ///< forked halves that it took
+  counter settled;                              ///< tasks whose end was counted and told
+  std::array<counter, task_state_count> ended;  ///< tasks without a class
+  counter steals;                               ///< tasks taken from another worker
+  counter parks;                                ///< sleeps
 };
 
 /// Runs tasks on one thread, and stands for their pool when such a task waits. The base of worker;
@@ -262,6 +262,9 @@ class runner : public thread_host {
   /// What leave_behind() returned.
   [[nodiscard]] bool is_left_behind() const;
 
+  void count_steal() noexcept { cells_.steals.add(); }
+  void count_park() noexcept { cells_.parks.add(); }
+
   pool_core& core_;
   const pool_conditions& conditions_;
 
@@ -323,7 +326,8 @@ class runner : public thread_host {
   static void let_go(millpool::completion* target) noexcept;
   void end(millpool::completion* target, class_record* of_class, task_state state,
            std::exception_ptr error, duration waited, duration ran) noexcept;
-  void measure(time_point submitted, duration waited, duration ran) noexcept;
+  void measure(const class_record* of_class, time_point submitted, duration waited,
+               duration ran) noexcept;
   void count_unsettled(int by) noexcept {
     // relaxed: its own. release: see hands_are_empty().
     unsettled_.store(unsettled_.load(std::memory_order_relaxed) + static_cast<std::size_t>(by),
@@ -353,6 +357,7 @@ class runner : public thread_host {
   bool runs_for_a_wait_ = false;      // what it runs just now
   atomic<bool> blocks_{false};        // the same
   task_cells cells_;
+  own_time_cells times_;
   pid_t thread_ = 0;  // written before the first frame is pushed; 0: nobody watches
   sighting seen_;     // guarded by crew's mutex
   mutable mutex mutex_;

@@ -8,13 +8,6 @@
 #include <utility>
 
 namespace millpool {
-namespace {
-
-std::string name_of(const class_record* of_class) {
-  return of_class != nullptr ? of_class->options.name : std::string{};
-}
-
-}  // namespace
 
 bool wait_graph::has_circle() {
   const std::size_t last = nodes_.size() - 1;
@@ -111,8 +104,8 @@ deadlock_info wait_graph::describe() const {
       awaited = waiting->of_class;
     }
     info.waits.push_back({.worker = who.name(),
-                          .task_class = name_of(who.class_of(nullptr)),
-                          .awaited_class = name_of(awaited),
+                          .task_class = std::string{name_of(who.class_of(nullptr))},
+                          .awaited_class = std::string{name_of(awaited)},
                           .why = each.why,
                           .on = on != nullptr ? on->name() : std::string{},
                           .given_up = &who == gives_up});

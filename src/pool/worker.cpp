@@ -365,6 +365,7 @@ std::optional<waiting_task> worker::steal() noexcept {
     return &victim != kept_ && (task = victim.steal(false)).has_value();
   });
   if (!task && core_.low_work().is_on()) task = steal_low();
+  if (task) count_steal();
   // As in take_next_kept(). It keeps nothing, or it would have taken that.
   if (task && core_.paused() && keep_back(*task)) return std::nullopt;
   return task;
@@ -416,7 +417,7 @@ bool worker::keep(queued_task& task, unsigned lane, const admission& how) noexce
   if (size == 0) kept_->set_lane(lane);
   kept_->set_submitted_inside(true);
   kept_->count_accepted();  // pool_core I1
-  static_cast<void>(kept_->push(task, core_.stamp_kept()));
+  static_cast<void>(kept_->push(task, core_.stamp_kept(lane)));
   light_barrier();
   look_again(false);
   return true;

@@ -210,8 +210,33 @@ scaling_decision worker_limit::ask(const measured& found) {
     looked_ = asked_ = seen.now;
     asked_with_ = seen.waiting;
   }
-  if (decided.to != decided.from) core_.workers().set_active(decided.to);
+  if (decided.to != decided.from) {
+    core_.workers().set_active(decided.to);
+    count(decided);
+  }
   return decided;
+}
+
+// A rule of the user's may have any number of names: the last row stands for those beyond it.
+void worker_limit::count(const scaling_decision& decided) try {
+  constexpr std::size_t most = 32;
+  const bool up = decided.to > decided.from;
+  const std::string_view rule = counts_.size() < most ? decided.rule : "others";
+  const auto is_it = [&](const scaling_count& row) {
+    return row.up == up && (row.rule == decided.rule || row.rule == rule);
+  };
+  const auto row = std::ranges::find_if(counts_, is_it);
+  if (row != counts_.end()) {
+    ++row->times;
+  } else {
+    counts_.push_back({up, std::string{rule}, 1});
+  }
+} catch (const std::bad_alloc&) {  // NOLINT(bugprone-empty-catch): it is not counted
+}
+
+std::vector<scaling_count> worker_limit::counts() {
+  const lock_guard lock{mutex_};
+  return counts_;
 }
 
 void worker_limit::go_to(state next) noexcept {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "millpool/base/clock.hpp"
+#include "millpool/pool/pool_stats.hpp"
 #include "millpool/pool/scaling.hpp"
 #include "millpool/sync/mutex.hpp"
 #include "src/pool/timers.hpp"
@@ -10,6 +11,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <vector>
 
 namespace millpool {
 
@@ -43,6 +45,9 @@ class worker_limit {
   /// A worker has been idle. \return whether there may be one less.
   [[nodiscard]] bool may_shrink();
 
+  /// How often the answers changed something, and how.
+  [[nodiscard]] std::vector<scaling_count> counts();
+
   /// The crew's bounds have changed.
   void bounds_changed();
 
@@ -70,6 +75,7 @@ class worker_limit {
   [[nodiscard]] bool far_more_waits();
   [[nodiscard]] time_point next_step() const noexcept;
   void go_to(state next) noexcept;
+  void count(const scaling_decision& decided);
   void tell(const scaling_decision& decided) const;
 
   pool_core& core_;
@@ -83,6 +89,7 @@ class worker_limit {
   unsigned same_ = 0;           // so often in a row it was answered that nothing is to change
   time_point looked_{};         // while it steps: it was asked, or not far more waited
   time_point watched_since_{};
+  std::vector<scaling_count> counts_;
 };
 
 }  // namespace millpool

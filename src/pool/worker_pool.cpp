@@ -3,6 +3,7 @@
 #include "millpool/base/assert.hpp"
 #include "millpool/base/cpu.hpp"
 #include "src/pool/pool_core.hpp"
+#include "src/pool/registry.hpp"
 #include "src/pool/visit.hpp"
 
 #include <algorithm>
@@ -170,7 +171,13 @@ std::string_view to_string(full_policy policy) noexcept {
 
 worker_pool::worker_pool(pool_options options)
     : core_{std::make_shared<pool_core>(checked(std::move(options), ""))} {
-  core_->start();
+  registry::here().add(*this, core_->options().name);
+  try {
+    core_->start();
+  } catch (...) {
+    registry::here().remove(*this);
+    throw;
+  }
 }
 
 worker_pool::~worker_pool() {
@@ -178,6 +185,7 @@ worker_pool::~worker_pool() {
     core_->keep_for_ever();
   } else {
     core_->shutdown(core_->plan_at_destruction(), true);
+    registry::here().remove(*this);
     await_visitors(*core_);
   }
 }

@@ -105,6 +105,7 @@ bool worker::sleep_until_woken(bool lazily) {
     return true;
   }
   const clock& time = *core_.options().time;
+  count_park();
   if (shortly) {
     // By the steady clock, whatever the pool's: it is not the user's time.
     if (bed.park_until(steady(), deadline_after(steady().now(), a_doze))) {

@@ -672,7 +672,7 @@ std::optional<T> task_channel<T>::take_next_of_its_key(Predicate wanted, arrival
                                                        bool& is_it) {
   const lock_guard lock{mutex_};
   collect(0);
-  if (nothing_to_take()) return std::nullopt;
+  if (paused_) return std::nullopt;  // one that steps aside for what is held back can be had
   std::optional<T> value = lanes_.take_next_of_its_key(wanted, told, is_it);
   if (value) made_room();
   return value;

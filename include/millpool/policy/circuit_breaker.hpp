@@ -33,6 +33,7 @@ enum class breaker_state : std::uint8_t {
   disabled,     ///< lets all pass, and counts nothing
   metrics_only  ///< lets all pass, and counts, and never opens
 };
+inline constexpr std::size_t breaker_state_count = 6;
 [[nodiscard]] std::string_view to_string(breaker_state state) noexcept;
 
 /// Which calls are counted: the last so many, or those that ended in the last so many seconds.

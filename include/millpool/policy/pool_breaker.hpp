@@ -6,6 +6,8 @@
 #include "millpool/pool/task_breaker.hpp"
 #include "millpool/sync/mutex.hpp"
 
+#include <array>
+#include <cstdint>
 #include <functional>
 #include <memory>
 
@@ -44,6 +46,7 @@ class pool_breaker final : public task_breaker {
   // task_breaker
   void attach(std::function<void()> changed, const clock& time) override;
   void detach() noexcept override;
+  [[nodiscard]] report look() const override;
   [[nodiscard]] when_open then() const noexcept override { return then_; }
   [[nodiscard]] bool asks() const noexcept override;
   [[nodiscard]] bool refuses() const noexcept override;
@@ -60,6 +63,7 @@ class pool_breaker final : public task_breaker {
 
   const when_open then_;
   const bool counts_each_;
+  std::array<atomic<std::uint64_t>, breaker_state_count> entered_{};
   atomic<bool> in_use_{false};
   mutex mutex_;
   std::function<void()> changed_;  // guarded by mutex_, and called under it

@@ -5,6 +5,7 @@
 #include "millpool/base/errors.hpp"
 #include "millpool/channel/priority_lanes.hpp"
 #include "millpool/pool/ledger.hpp"
+#include "millpool/pool/task_breaker.hpp"
 #include "millpool/telemetry/histogram.hpp"
 
 #include <array>
@@ -24,8 +25,32 @@ struct worker_counts {
 };
 
 struct class_stats {
-  std::string name;
+  std::string name;                                     ///< empty: tasks without one
   std::array<std::uint64_t, task_state_count> ended{};  ///< tasks, by task_state
+  std::uint64_t retries = 0;  ///< that began: tasks with a task_options::attempt above 1
+};
+
+/// How long tasks of one class and priority waited, and ran.
+struct task_times {
+  std::string task_class;    ///< empty: tasks without one
+  std::size_t priority = 0;  ///< 0 (the highest) to 7
+  /// From submission to start, of the tasks that ran to their end. Of tasks shorter than a
+  /// microsecond one in 128 is measured, and counts for 128; but all are where on_task_end is set,
+  /// or with full_policy::discard_oldest. Halves of a join() are not measured.
+  histogram_snapshot wait;
+  histogram_snapshot run;  ///< from start to end, of the same
+};
+
+/// How often pool_options::scaling changed the number of workers in one way.
+struct scaling_count {
+  bool up;           ///< there may be more since then
+  std::string rule;  ///< scaling_decision::rule
+  std::uint64_t times;
+};
+
+struct breaker_view {
+  std::string task_class;  ///< empty: the pool's own
+  task_breaker::report seen;
 };
 
 /// A value: what worker_pool::stats() saw. The ledger balances in every one.
@@ -56,14 +81,20 @@ struct pool_stats {
   std::size_t stuck = 0;          ///< running tasks that were found stuck: see stuck_after
   std::uint64_t stuck_total = 0;  ///< all that ever were
   bool paused = false;
+  bool closed = false;                ///< submissions are refused: its end has begun
+  std::size_t compensating = 0;       ///< workers above active_workers: they stand in for others
+  std::uint64_t steals = 0;           ///< tasks that a worker took from another
+  std::uint64_t parks = 0;            ///< times that a worker went to sleep
+  std::uint64_t threads_started = 0;  ///< workers' threads
   std::uint64_t thread_failures = 0;  ///< threads that could not be started
   std::uint64_t deadlocks = 0;        ///< that were found: see pool_options::on_deadlock
-  /// From submission to start, of the tasks that ran to their end. Of tasks shorter than a
-  /// microsecond one in 128 is measured, and counts for 128; but all are where on_task_end is set,
-  /// or with full_policy::discard_oldest. Halves of a join() are not measured.
-  histogram_snapshot wait;
-  histogram_snapshot run;            ///< from start to end, of the same
-  std::vector<class_stats> classes;  ///< in the order of add_class
+  histogram_snapshot wait;            ///< of all in `times`
+  histogram_snapshot run;             ///< the same
+  std::vector<task_times> times;      ///< of the classes and priorities that had any
+  std::vector<class_stats> classes;   ///< in the order of add_class
+  class_stats without_class;          ///< tasks that have none
+  std::vector<scaling_count> scalings;
+  std::vector<breaker_view> breakers;  ///< the pool's, if it has one, and those of classes
 };
 
 }  // namespace millpool

@@ -8,7 +8,9 @@
 #include <exception>
 #include <functional>
 #include <optional>
+#include <string>
 #include <string_view>
+#include <vector>
 
 namespace millpool {
 
@@ -55,6 +57,18 @@ class task_breaker {
   virtual void attach(std::function<void()> changed, const clock& time) = 0;
   /// After it returns `changed` is not called any more.
   virtual void detach() noexcept = 0;
+
+  /// What is known of it, for people and metrics.
+  struct report {
+    std::string name;
+    std::string_view state;  ///< one of those below
+    struct entry {
+      std::string_view state;  ///< lasts
+      std::uint64_t times;     ///< that it has entered it since it was made
+    };
+    std::vector<entry> entered;  ///< every state that it knows
+  };
+  [[nodiscard]] virtual report look() const = 0;
 
   /// The same as long as it is attached.
   [[nodiscard]] virtual when_open then() const noexcept = 0;
