@@ -67,7 +67,7 @@ cd "${1:?usage: layers.sh <root>}"
     next
   }
 
-  tree == "apps" && header && !quoted && to[1] ~ /^(CLI|nlohmann)$/ {
+  tree == "apps" && header && !quoted && to[1] ~ /^(CLI|nlohmann)$/ && path !~ /_fwd\.hpp$/ {
     fault("slow to compile: in a .cpp only"); next
   }
   tree == "apps" && quoted && to[1] != "millpool" {

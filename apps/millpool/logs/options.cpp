@@ -1,5 +1,6 @@
 #include "apps/millpool/logs/options.hpp"
 
+#include "apps/support/admin_flag.hpp"
 #include "apps/support/flags.hpp"
 #include "apps/support/units.hpp"
 
@@ -326,6 +327,7 @@ parsed_options parse_options(int argc, const char* const* argv, unsigned cpus, i
   add_input_flags(flags, out, format, delimiter);
   add_run_flags(flags, out);
   add_output_flags(flags, out, json, csv, bar, no_bar);
+  app::add_admin_flag(flags, out.admin);
   flags.epilogue(epilogue);
 
   const auto fail = [&](std::string sentence) {

@@ -27,6 +27,7 @@ struct logs_options {
   duration checkpoint_every = std::chrono::seconds{5};
   report_style style = report_style::table;
   std::string plot;                    ///< a file, or empty
+  std::string admin;                   ///< HOST:PORT, or empty
   std::optional<bool> shows_progress;  ///< nothing: on a terminal
 };
 

@@ -39,6 +39,7 @@ struct run_options {
   std::string joblog;              ///< a file, "-", or empty
   bool joblog_appends = false;
   resume_mode resume = resume_mode::off;
+  std::string admin;            ///< HOST:PORT, or empty
   bool count_failures = false;  ///< the exit status is GNU parallel's
 };
 

@@ -27,6 +27,7 @@ struct thumbs_options {
   std::uint64_t max_pixels = 500'000'000;           ///< of one image
   duration timeout = std::chrono::seconds{60};      ///< of one image
   std::string manifest;                             ///< a file; empty: DEST/manifest.jsonl
+  std::string admin;                                ///< HOST:PORT, or empty
   bool gallery = false;
   bool bar = false;
 };

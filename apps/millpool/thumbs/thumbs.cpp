@@ -4,6 +4,7 @@
 #include "apps/millpool/thumbs/gallery.hpp"
 #include "apps/millpool/thumbs/options.hpp"
 #include "apps/millpool/thumbs/run_loop.hpp"
+#include "apps/support/admin_flag.hpp"
 #include "apps/support/flags.hpp"
 #include "apps/support/io.hpp"
 #include "apps/support/signals.hpp"
@@ -112,6 +113,7 @@ int main(int argc, char** argv) {
   }
   try {
     app::signal_events signals{SIGINT, SIGTERM, SIGHUP};
+    const app::admin_session admin{options.admin, "millpool thumbs", options.jobs};
     return run_all(options, *dest, std::move(*log), signals);
   } catch (const std::exception& error) {
     return refuse(error.what());

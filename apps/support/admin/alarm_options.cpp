@@ -1,0 +1,176 @@
+#include "apps/support/admin/pool_json.hpp"
+#include "millpool/alarm_service.hpp"
+
+#include <nlohmann/json.hpp>
+
+#include <array>
+#include <cmath>
+#include <cstdint>
+#include <stdexcept>
+#include <string>
+#include <utility>
+
+namespace millpool {
+namespace {
+
+using json = nlohmann::ordered_json;
+using seconds = std::chrono::duration<double>;
+
+constexpr std::array<alarm_item, 8> items{
+    alarm_item::change,      alarm_item::liveness,      alarm_item::capacity, alarm_item::reject,
+    alarm_item::run_timeout, alarm_item::queue_timeout, alarm_item::breaker,  alarm_item::stuck};
+constexpr std::array<std::pair<std::string_view, alarm_format>, 4> formats{
+    {{"webhook", alarm_format::plain},
+     {"feishu", alarm_format::feishu},
+     {"dingtalk", alarm_format::dingtalk},
+     {"wecom", alarm_format::wecom}}};
+
+[[noreturn]] void refuse(const std::string& where, const std::string& wanted, const json& is) {
+  throw std::invalid_argument{where + ": must be " + wanted + ", is " + admin::text_of(is)};
+}
+
+// Calls take(name, value) for each member; one that it does not know is refused.
+template <class Take>
+void for_each_member(const std::string& where, const json& of, Take take) {
+  if (!of.is_object()) refuse(where.empty() ? "the text" : where, "an object", of);
+  for (const auto& [name, value] : of.items()) {
+    const std::string here = where.empty() ? name : where + "." + name;
+    if (!take(name, here, value)) throw std::invalid_argument{"there is no '" + here + "'"};
+  }
+}
+
+template <class Add>
+void for_each_element(const std::string& where, const json& of, Add add) {
+  if (!of.is_array()) refuse(where, "an array", of);
+  for (std::size_t i = 0; i < of.size(); ++i) add(where + "[" + std::to_string(i) + "]", of[i]);
+}
+
+void read(const std::string& where, const json& from, std::chrono::nanoseconds& to) {
+  constexpr double most = 9.2e9;
+  if (!from.is_number() || !(std::abs(from.get<double>()) <= most)) {
+    refuse(where, "a number of seconds", from);
+  }
+  to = std::chrono::round<std::chrono::nanoseconds>(seconds{from.get<double>()});
+}
+void read(const std::string& where, const json& from, double& to) {
+  if (!from.is_number()) refuse(where, "a number", from);
+  to = from.get<double>();
+}
+void read(const std::string& where, const json& from, std::uint64_t& to) {
+  if (!from.is_number_unsigned()) refuse(where, "a whole number", from);
+  to = from.get<std::uint64_t>();
+}
+void read(const std::string& where, const json& from, std::string& to) {
+  if (!from.is_string()) refuse(where, "a text", from);
+  to = from.get<std::string>();
+}
+void read(const std::string& where, const json& from, alarm_item& to) {
+  std::string known;
+  for (const alarm_item each : items) {
+    if (from.is_string() && from.get<std::string>() == to_string(each)) {
+      to = each;
+      return;
+    }
+    known += (known.empty() ? "" : ", ") + std::string{to_string(each)};
+  }
+  refuse(where, "one of " + known, from);
+}
+
+alarm_rule rule_of(const std::string& where, const json& from) {
+  alarm_rule rule;
+  bool has_item = false;
+  for_each_member(where, from,
+                  [&](const std::string& name, const std::string& here, const json& v) {
+                    if (name == "item") {
+                      read(here, v, rule.item);
+                      return has_item = true;
+                    }
+                    if (name == "threshold") return read(here, v, rule.threshold), true;
+                    if (name == "longer_than") return read(here, v, rule.longer_than), true;
+                    if (name == "count") return read(here, v, rule.count), true;
+                    if (name == "period") return read(here, v, rule.period), true;
+                    if (name == "silence") return read(here, v, rule.silence), true;
+                    return false;
+                  });
+  if (!has_item) throw std::invalid_argument{where + ": there is no 'item' in it"};
+  return rule;
+}
+
+alarm_sink sink_of(const std::string& where, const json& from) {
+  alarm_sink sink;
+  std::string type;
+  for_each_member(where, from,
+                  [&](const std::string& name, const std::string& here, const json& v) {
+                    if (name == "type") return read(here, v, type), true;
+                    if (name == "url") return read(here, v, sink.url), true;
+                    return false;
+                  });
+  if (type == "log") {
+    if (!sink.url.empty()) throw std::invalid_argument{where + ": a log has no url"};
+    return sink;
+  }
+  for (const auto& [name, format] : formats) {
+    if (type != name) continue;
+    sink.format = format;
+    if (sink.url.empty()) throw std::invalid_argument{where + ": there is no 'url' in it"};
+    return sink;
+  }
+  throw std::invalid_argument{where + ".type: must be one of log, webhook, feishu, dingtalk, " +
+                              "wecom, is \"" + type + "\""};
+}
+
+json json_of(const alarm_sink& sink, bool secrets) {
+  if (sink.url.empty()) return {{"type", "log"}};
+  std::string url = sink.url;
+  const std::size_t path = url.find('/', url.find("://") + 3);
+  if (!secrets && path != std::string::npos) url = url.substr(0, path) + "/…";
+  for (const auto& [name, format] : formats) {
+    if (format == sink.format) return {{"type", name}, {"url", url}};
+  }
+  return {};
+}
+
+}  // namespace
+
+alarm_options parse_alarm_options(std::string_view text) try {
+  alarm_options options;
+  for_each_member("", json::parse(text),
+                  [&](const std::string& name, const std::string& here, const json& v) {
+                    if (name == "interval") return read(here, v, options.interval), true;
+                    if (name == "rules") {
+                      for_each_element(here, v, [&](const std::string& where, const json& each) {
+                        options.rules.push_back(rule_of(where, each));
+                      });
+                      return true;
+                    }
+                    if (name == "sinks") {
+                      for_each_element(here, v, [&](const std::string& where, const json& each) {
+                        options.sinks.push_back(sink_of(where, each));
+                      });
+                      return true;
+                    }
+                    return false;
+                  });
+  return options;
+} catch (const json::parse_error& error) {
+  throw std::invalid_argument{"it is no JSON, from byte " + std::to_string(error.byte) + " on"};
+}
+
+std::string to_json(const alarm_options& options, bool secrets) {
+  json rules = json::array();
+  for (const alarm_rule& each : options.rules) {
+    rules.push_back({{"item", to_string(each.item)},
+                     {"threshold", each.threshold},
+                     {"longer_than", seconds{each.longer_than}.count()},
+                     {"count", each.count},
+                     {"period", seconds{each.period}.count()},
+                     {"silence", seconds{each.silence}.count()}});
+  }
+  json sinks = json::array();
+  for (const alarm_sink& each : options.sinks) sinks.push_back(json_of(each, secrets));
+  return admin::text_of({{"interval", seconds{options.interval}.count()},
+                         {"rules", std::move(rules)},
+                         {"sinks", std::move(sinks)}});
+}
+
+}  // namespace millpool

@@ -1,0 +1,227 @@
+#include "millpool/alarm_service.hpp"
+
+#include "millpool/pool/metrics.hpp"
+
+#include <condition_variable>
+#include <cstdint>
+#include <cstdio>
+#include <exception>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <mutex>
+#include <optional>
+#include <set>
+#include <stdexcept>
+#include <stop_token>
+#include <system_error>
+#include <thread>
+#include <utility>
+
+#if defined(MILLPOOL_WITH_CURL)
+#include <curl/curl.h>
+#endif
+
+namespace millpool {
+namespace {
+
+void say(const std::string& line) { std::fprintf(stderr, "millpool: %s\n", line.c_str()); }
+
+#if defined(MILLPOOL_WITH_CURL)
+std::string post(const std::string& url, const std::string& body) {
+  static const CURLcode begun = curl_global_init(CURL_GLOBAL_DEFAULT);
+  const std::unique_ptr<CURL, void (*)(CURL*)> to{curl_easy_init(), curl_easy_cleanup};
+  if (begun != CURLE_OK || !to) return "libcurl cannot begin";
+  const std::unique_ptr<curl_slist, void (*)(curl_slist*)> headers{
+      curl_slist_append(nullptr, "Content-Type: application/json; charset=utf-8"),
+      curl_slist_free_all};
+  std::string error(CURL_ERROR_SIZE, '\0');
+  const auto nowhere =
+      +[](char*, std::size_t size, std::size_t count, void*) { return size * count; };
+  curl_easy_setopt(to.get(), CURLOPT_URL, url.c_str());
+  curl_easy_setopt(to.get(), CURLOPT_PROTOCOLS_STR, "http,https");
+  curl_easy_setopt(to.get(), CURLOPT_HTTPHEADER, headers.get());
+  curl_easy_setopt(to.get(), CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(body.size()));
+  curl_easy_setopt(to.get(), CURLOPT_POSTFIELDS, body.c_str());
+  curl_easy_setopt(to.get(), CURLOPT_WRITEFUNCTION, nowhere);
+  curl_easy_setopt(to.get(), CURLOPT_TIMEOUT_MS, 5000L);
+  curl_easy_setopt(to.get(), CURLOPT_NOSIGNAL, 1L);
+  curl_easy_setopt(to.get(), CURLOPT_FAILONERROR, 1L);
+  curl_easy_setopt(to.get(), CURLOPT_ERRORBUFFER, error.data());
+  const CURLcode sent = curl_easy_perform(to.get());
+  if (sent == CURLE_OK) return {};
+  error.resize(error.find('\0') == std::string::npos ? error.size() : error.find('\0'));
+  return error.empty() ? curl_easy_strerror(sent) : error;
+}
+#else
+std::string post(const std::string& /*url*/, const std::string& /*body*/) {
+  return "this program was built without libcurl";
+}
+#endif
+
+void check(const alarm_options& options) {
+  (void)alarm_watch{options.rules};
+  if (options.interval < std::chrono::milliseconds{1}) {
+    throw std::invalid_argument{"alarm_options.interval: must be at least 1000000 ns, is " +
+                                std::to_string(options.interval.count())};
+  }
+  for (const alarm_sink& each : options.sinks) {
+    if (each.url.empty() || each.url.starts_with("http://") || each.url.starts_with("https://")) {
+      continue;
+    }
+    throw std::invalid_argument{"alarm_sink.url: must begin with http:// or https://, is '" +
+                                each.url + "'"};
+  }
+}
+
+std::string text_of(const std::string& path) {
+  std::ifstream in{path};
+  std::string text{std::istreambuf_iterator<char>{in}, {}};
+  if (!in && !in.eof()) throw std::invalid_argument{"it cannot be read"};
+  return text;
+}
+
+// What tells a file that was written anew.
+struct file_mark {
+  std::filesystem::file_time_type time{};
+  std::uintmax_t size = 0;
+
+  static std::optional<file_mark> of(const std::string& path) {
+    std::error_code bad;
+    const auto time = std::filesystem::last_write_time(path, bad);
+    const auto size = bad ? 0 : std::filesystem::file_size(path, bad);
+    if (bad) return std::nullopt;
+    return file_mark{time, size};
+  }
+  friend bool operator==(const file_mark&, const file_mark&) = default;
+};
+
+}  // namespace
+
+class alarm_service::body {
+ public:
+  body(alarm_options options, admin_log log, sender send)
+      : log_{std::move(log)}, send_{send ? std::move(send) : sender{post}} {
+    check(options);
+    options_ = std::move(options);
+    thread_ = std::jthread{[this](const std::stop_token& stop) { main(stop); }};
+  }
+
+  [[nodiscard]] alarm_options options() const {
+    const std::lock_guard lock{mutex_};
+    return options_;
+  }
+
+  std::vector<option_change> reconfigure(alarm_options wanted, const std::string& by) {
+    check(wanted);
+    const std::string to = to_json(wanted, false);
+    std::vector<option_change> changes;
+    {
+      const std::lock_guard lock{mutex_};
+      if (to_json(options_, true) != to_json(wanted, true)) {
+        changes.push_back({"alarms", to_json(options_, false), to});
+        options_ = std::move(wanted);
+        is_new_ = true;
+      }
+    }
+    changed_.notify_all();
+    if (!changes.empty()) log_.add_change("", by, changes);
+    return changes;
+  }
+
+  void watch_file(const std::string& path) {
+    const auto mark = file_mark::of(path);
+    try {
+      reconfigure(parse_alarm_options(text_of(path)), "alarms from " + path);
+    } catch (const std::invalid_argument& refusal) {
+      throw std::invalid_argument{path + ": " + refusal.what()};
+    }
+    const std::lock_guard lock{mutex_};
+    path_ = path;
+    seen_ = mark;
+  }
+
+ private:
+  void main(const std::stop_token& stop) {
+    alarm_watch watch{{}};
+    std::set<std::string> known;
+    std::unique_lock lock{mutex_};
+    while (!stop.stop_requested()) {
+      lock.unlock();
+      read_file_anew();
+      lock.lock();
+      if (std::exchange(is_new_, false)) watch = alarm_watch{options_.rules};
+      const std::vector<alarm_sink> sinks = options_.sinks;
+      const auto interval = options_.interval;
+      lock.unlock();
+      look(watch, known, sinks);
+      lock.lock();
+      changed_.wait_for(lock, stop, interval, [this] { return is_new_; });
+    }
+  }
+
+  void look(alarm_watch& watch, std::set<std::string>& known,
+            const std::vector<alarm_sink>& sinks) {
+    std::set<std::string> there;
+    for (const pool_stats& each : stats_of_all_pools()) {
+      there.insert(each.name);
+      for (const pool_alarm& ring : watch.look(each, steady().now())) {
+        for (const alarm_sink& sink : sinks) send(ring, sink);
+      }
+    }
+    for (const std::string& each : known) {
+      if (!there.contains(each)) watch.forget(each);
+    }
+    known = std::move(there);
+  }
+
+  void send(const pool_alarm& ring, const alarm_sink& sink) {
+    if (sink.url.empty()) {
+      say("alarm " + std::string{to_string(ring.item)} + ": " + ring.text);
+      return;
+    }
+    const std::string wrong = send_(sink.url, body_of(ring, sink.format));
+    if (!wrong.empty()) say("an alarm was not sent: " + wrong);
+  }
+
+  void read_file_anew() {
+    std::string path;
+    {
+      const std::lock_guard lock{mutex_};
+      const auto mark = path_.empty() ? std::nullopt : file_mark::of(path_);
+      if (!mark || mark == seen_) return;
+      seen_ = mark;
+      path = path_;
+    }
+    try {
+      reconfigure(parse_alarm_options(text_of(path)), "alarms from " + path);
+    } catch (const std::invalid_argument& refusal) {
+      say(path + ": " + refusal.what() + "; the alarms stay as they are");
+    }
+  }
+
+  const admin_log log_;
+  const sender send_;
+  mutable std::mutex mutex_;
+  std::condition_variable_any changed_;
+  alarm_options options_;  // guarded by mutex_, as the next
+  bool is_new_ = true;
+  std::string path_;
+  std::optional<file_mark> seen_;
+  std::jthread thread_;
+};
+
+alarm_service::alarm_service(alarm_options options, admin_log log, sender send)
+    : body_{std::make_unique<body>(std::move(options), std::move(log), std::move(send))} {}
+
+alarm_service::~alarm_service() = default;
+
+alarm_options alarm_service::options() const { return body_->options(); }
+
+std::vector<option_change> alarm_service::reconfigure(alarm_options options) {
+  return body_->reconfigure(std::move(options), "alarms");
+}
+
+void alarm_service::watch_file(const std::string& path) { body_->watch_file(path); }
+
+}  // namespace millpool

@@ -1,0 +1,222 @@
+#include "apps/support/admin/pool_json.hpp"
+
+#include "millpool/pool/metrics.hpp"
+
+#include <nlohmann/json.hpp>
+
+#include <chrono>
+#include <cmath>
+#include <cstdint>
+#include <limits>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <type_traits>
+
+namespace millpool::admin {
+namespace {
+
+using json = nlohmann::ordered_json;
+using seconds = std::chrono::duration<double>;
+
+// ---- options: each is shown, and read, as its type is
+
+json shown(std::size_t number) { return number; }
+json shown(std::uint32_t number) { return number; }
+json shown(full_policy policy) { return std::string{to_string(policy)}; }
+json shown(duration time) {
+  if (time == duration::max()) return "forever";
+  return seconds{time}.count();
+}
+template <class T>
+json shown(const std::optional<T>& option) {
+  return option ? shown(*option) : json{};
+}
+
+[[noreturn]] void refuse(const std::string& name, const std::string& wanted, const json& is) {
+  throw std::invalid_argument{name + ": must be " + wanted + ", is " + is.dump()};
+}
+
+template <class Number>
+requires std::is_unsigned_v<Number>
+void read(const std::string& name, const json& from, Number& to) {
+  constexpr Number most = std::numeric_limits<Number>::max();
+  if (!from.is_number_unsigned() || from.get<std::uint64_t>() > most) {
+    refuse(name, "a whole number from 0 to " + std::to_string(most), from);
+  }
+  to = from.get<Number>();
+}
+
+void read(const std::string& name, const json& from, duration& to) {
+  constexpr double most = 9.2e9;  // seconds in a duration, or a little less
+  if (from.is_string() && from.get<std::string>() == "forever") {
+    to = duration::max();
+    return;
+  }
+  const bool fits = from.is_number() && std::abs(from.get<double>()) <= most;
+  if (!fits) refuse(name, "a number of seconds, or \"forever\"", from);
+  to = std::chrono::round<duration>(seconds{from.get<double>()});
+}
+
+void read(const std::string& name, const json& from, full_policy& to) {
+  constexpr full_policy all[] = {full_policy::block,          full_policy::block_for,
+                                 full_policy::reject,         full_policy::caller_runs,
+                                 full_policy::discard_oldest, full_policy::discard_newest,
+                                 full_policy::discard_lowest};
+  std::string known;
+  for (const full_policy each : all) {
+    if (from.is_string() && from.get<std::string>() == to_string(each)) {
+      to = each;
+      return;
+    }
+    known += (known.empty() ? "" : ", ") + std::string{to_string(each)};
+  }
+  refuse(name, "one of " + known, from);
+}
+
+template <class T>
+void read(const std::string& name, const json& from, std::optional<T>& to) {
+  if (from.is_null()) {
+    to.reset();
+  } else {
+    T number{};
+    read(name, from, number);
+    to = number;
+  }
+}
+
+// Calls visit(name, option) for each that may change.
+template <class Options, class Visit>
+void for_each_changeable(Options& of, Visit visit) {
+  visit("min_workers", of.min_workers);
+  visit("max_workers", of.max_workers);
+  visit("queue_capacity", of.queue_capacity);
+  visit("delayed_capacity", of.delayed_capacity);
+  visit("when_full", of.when_full);
+  visit("block_for", of.block_for);
+  visit("keep_alive", of.keep_alive);
+  visit("aging.bound", of.aging.bound);
+  visit("aging.share", of.aging.share);
+  visit("max_compensation", of.max_compensation);
+  visit("stuck_after", of.stuck_after);
+  visit("at_destruction.drain", of.at_destruction.drain);
+  visit("at_destruction.cancel", of.at_destruction.cancel);
+}
+
+// ---- stats
+
+json times(const histogram_snapshot& of) {
+  return {{"count", of.count()},
+          {"mean", seconds{of.mean()}.count()},
+          {"p50", seconds{of.quantile(0.5)}.count()},
+          {"p99", seconds{of.quantile(0.99)}.count()},
+          {"max", seconds{of.max()}.count()}};
+}
+
+json row(const class_stats& of) {
+  json ended = json::object();
+  for (std::size_t i = 0; i < task_state_count; ++i) {
+    ended[std::string{to_string(static_cast<task_state>(i))}] = of.ended[i];
+  }
+  return {{"name", of.name}, {"ended", std::move(ended)}, {"retries", of.retries}};
+}
+
+}  // namespace
+
+std::string text_of(const json& value) {
+  return value.dump(-1, ' ', false, json::error_handler_t::replace);
+}
+
+json json_of(const std::vector<option_change>& changes) {
+  json all = json::array();
+  for (const option_change& each : changes) {
+    all.push_back({{"name", each.name}, {"from", each.from}, {"to", each.to}});
+  }
+  return all;
+}
+
+json json_of(const pool_stats& pool) {
+  json ledger = {{"accepted", pool.tasks.accepted},   {"succeeded", pool.tasks.succeeded},
+                 {"failed", pool.tasks.failed},       {"cancelled", pool.tasks.cancelled},
+                 {"expired", pool.tasks.expired},     {"discarded", pool.tasks.discarded},
+                 {"abandoned", pool.tasks.abandoned}, {"waiting", pool.tasks.waiting},
+                 {"running", pool.tasks.running}};
+  json refused = json::object();
+  for (std::size_t i = 0; i < submit_errc_count; ++i) {
+    refused[std::string{to_string(static_cast<submit_errc>(i))}] = pool.refused[i];
+  }
+  json classes = json::array({row(pool.without_class)});
+  for (const class_stats& each : pool.classes) classes.push_back(row(each));
+  json by_class = json::array();
+  for (const task_times& each : pool.times) {
+    by_class.push_back({{"class", each.task_class},
+                        {"priority", each.priority},
+                        {"wait", times(each.wait)},
+                        {"run", times(each.run)}});
+  }
+  json scalings = json::array();
+  for (const scaling_count& each : pool.scalings) {
+    scalings.push_back(
+        {{"direction", each.up ? "up" : "down"}, {"reason", each.rule}, {"times", each.times}});
+  }
+  json breakers = json::array();
+  for (const breaker_view& each : pool.breakers) {
+    breakers.push_back(
+        {{"name", each.seen.name}, {"class", each.task_class}, {"state", each.seen.state}});
+  }
+  return {{"name", pool.name},
+          {"paused", pool.paused},
+          {"closed", pool.closed},
+          {"overloaded", pool.overloaded},
+          {"workers",
+           {{"total", pool.workers.total},
+            {"idle", pool.workers.idle},
+            {"running", pool.workers.running},
+            {"blocked", pool.workers.blocked},
+            {"active", pool.active_workers},
+            {"min", pool.min_workers},
+            {"max", pool.max_workers},
+            {"compensating", pool.compensating}}},
+          {"queue",
+           {{"capacity", pool.queue_capacity},
+            {"depth", pool.depth},
+            {"put_off", pool.put_off},
+            {"delayed", pool.delayed},
+            {"oldest_age", seconds{pool.oldest_waiting}.count()}}},
+          {"tasks", std::move(ledger)},
+          {"refused", std::move(refused)},
+          {"wait", times(pool.wait)},
+          {"run", times(pool.run)},
+          {"classes", std::move(classes)},
+          {"times", std::move(by_class)},
+          {"scalings", std::move(scalings)},
+          {"breakers", std::move(breakers)},
+          {"stuck", pool.stuck},
+          {"deadlocks", pool.deadlocks},
+          {"steals", pool.steals},
+          {"parks", pool.parks},
+          {"desired_replicas_hint", desired_replicas_hint(pool)}};
+}
+
+json json_of(const pool_options& options) {
+  json all = json::object();
+  for_each_changeable(options,
+                      [&](const char* name, const auto& option) { all[name] = shown(option); });
+  return all;
+}
+
+void change(const json& changes, pool_options& options) {
+  if (!changes.is_object()) refuse("options", "an object", changes);
+  for (const auto& [name, value] : changes.items()) {
+    bool is_known = false;
+    for_each_changeable(options,
+                        [&, &wanted = name, &from = value](const char* known, auto& option) {
+                          if (wanted != known) return;
+                          is_known = true;
+                          read(wanted, from, option);
+                        });
+    if (!is_known) throw std::invalid_argument{"there is no option '" + name + "' that can change"};
+  }
+}
+
+}  // namespace millpool::admin
