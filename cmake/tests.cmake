@@ -40,6 +40,10 @@ function(millpool_add_tests room)
   target_compile_definitions(${target} PRIVATE ${tests_DEFINES})
   target_link_libraries(${target} PRIVATE ${tests_LINK} GTest::gmock_main)
   millpool_harden(${target})
+  list(LENGTH tests_SOURCES files)
+  if(files GREATER 3)  # GoogleMock alone takes a third of the time that a test takes to compile
+    target_precompile_headers(${target} PRIVATE <gmock/gmock.h> <gtest/gtest.h>)
+  endif()
   gtest_discover_tests(${target}
     DISCOVERY_MODE PRE_TEST DISCOVERY_TIMEOUT 60
     PROPERTIES LABELS ${tests_LABEL} TIMEOUT ${tests_TIMEOUT})

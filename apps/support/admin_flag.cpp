@@ -43,6 +43,7 @@ admin_session::admin_session(const std::string& address, std::string_view progra
                                 ": MILLPOOL_ADMIN_TOKEN must be set, since other machines can "
                                 "reach that address"};
   }
+  options.changeable = {"min_workers", "max_workers"};
   options.check = [most_workers](const pool_options& wanted) {
     if (most_workers == 0 || wanted.max_workers.value_or(0) <= most_workers) return;
     throw std::invalid_argument{"max_workers (" + std::to_string(*wanted.max_workers) +

@@ -241,6 +241,8 @@ std::vector<pool_stats> stats_of_all_pools() {
   return all;
 }
 
+std::string name_among_all(const worker_pool& pool) { return registry::here().name_of(pool); }
+
 bool with_pool(std::string_view name, const std::function<void(worker_pool&)>& f) {
   bool is_there = false;
   registry::here().visit([&](const std::string& each) { return each == name; },

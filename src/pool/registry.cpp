@@ -33,10 +33,17 @@ void registry::add(worker_pool& pool, const std::string& name) {
   pools_.push_back({&pool, std::move(unique)});
 }
 
+std::string registry::name_of(const worker_pool& pool) {
+  const std::lock_guard lock{mutex_};
+  const auto found = std::ranges::find(pools_, &pool, &entry::pool);
+  return found != pools_.end() ? found->name : std::string{};
+}
+
 void registry::remove(const worker_pool& pool) noexcept {
   std::unique_lock lock{mutex_};
   const auto found = std::ranges::find(pools_, &pool, &entry::pool);
   if (found == pools_.end()) return;
+  found->leaves = true;
   left_.wait(lock, [&] { return found->visitors == 0; });
   pools_.erase(found);
 }

@@ -25,13 +25,16 @@ class registry {
   /// Waits for those who visit it.
   void remove(const worker_pool& pool) noexcept;
 
+  /// Empty: it is not here.
+  [[nodiscard]] std::string name_of(const worker_pool& pool);
+
   /// Calls visit(worker_pool&, its name among all) for each for which wanted(that name) holds. It
   /// is not destroyed meanwhile; others come and go.
   template <class Wanted, class Visit>
   void visit(Wanted wanted, Visit visit) {
     std::unique_lock lock{mutex_};
     for (auto at = pools_.begin(); at != pools_.end(); ++at) {
-      if (!wanted(std::as_const(at->name))) continue;
+      if (at->leaves || !wanted(std::as_const(at->name))) continue;
       ++at->visitors;
       lock.unlock();
       const struct leaves {
@@ -52,6 +55,7 @@ class registry {
     worker_pool* pool;
     std::string name;  // no other has it
     std::size_t visitors = 0;
+    bool leaves = false;  // nobody comes any more
   };
 
   std::mutex mutex_;  // taken when pools come and go: never where tasks pass

@@ -223,7 +223,8 @@ void runner::measure(const class_record* of_class, time_point submitted, duratio
                      duration ran) noexcept {
   constexpr duration is_short = std::chrono::microseconds{1};
   constexpr std::uint32_t many = 64;
-  const std::uint64_t stands_for = stamp::stands_for(submitted);
+  // A long one among short ones stands for itself alone.
+  const std::uint64_t stands_for = ran > is_short ? 1 : stamp::stands_for(submitted);
   if (auto* const cell = times_.find(core_.times(), of_class, stamp::lane_of(submitted))) {
     cell->wait.record(waited, stands_for);
     cell->run.record(ran, stands_for);

@@ -8,6 +8,8 @@
 #include <cmath>
 #include <cstddef>
 #include <limits>
+#include <memory>
+#include <optional>
 #include <utility>
 
 // The formats: https://prometheus.io/docs/instrumenting/exposition_formats and
@@ -42,8 +44,9 @@ struct media_range {
       const std::string_view name = next_part(value, '=');
       if (same_ignoring_case(name, "version")) version = value;
       if (same_ignoring_case(name, "q")) {
-        const char* const end = value.data() + value.size();
-        const auto read = std::from_chars(value.data(), end, quality, std::chars_format::fixed);
+        const char* const end = std::to_address(value.end());
+        const auto read =
+            std::from_chars(std::to_address(value.begin()), end, quality, std::chars_format::fixed);
         if (read.ptr != end || !(quality >= 0.0 && quality <= 1.0)) quality = 0.0;
       }
     }
@@ -80,7 +83,8 @@ constexpr std::size_t bounds = 27;
 
 metrics_format choose_metrics_format(std::string_view accept) noexcept {
   double open = 0.0;
-  double text = 0.0;
+  std::optional<double> text;
+  double any = 0.0;  // where text is not named
   while (!accept.empty()) {
     const media_range range{next_part(accept, ',')};
     const bool is_ours =
@@ -88,10 +92,13 @@ metrics_format choose_metrics_format(std::string_view accept) noexcept {
     if (same_ignoring_case(range.type, "application/openmetrics-text") && is_ours) {
       open = std::max(open, range.quality);
     } else if (same_ignoring_case(range.type, "text/plain")) {
-      text = std::max(text, range.quality);
+      text = std::max(text.value_or(0.0), range.quality);
+    } else if (range.type == "*/*" || same_ignoring_case(range.type, "text/*")) {
+      any = std::max(any, range.quality);
     }
   }
-  return open > 0.0 && open >= text ? metrics_format::openmetrics : metrics_format::prometheus;
+  return open > 0.0 && open >= text.value_or(any) ? metrics_format::openmetrics
+                                                  : metrics_format::prometheus;
 }
 
 std::string_view content_type(metrics_format format) noexcept {

@@ -83,6 +83,13 @@ contains "what cannot be is refused" 'min_workers (7) must not exceed max_worker
   "$(post '{"action":"resize","min_workers":7}')"
 contains "so is more than it has room for" 'max_workers (5) must not exceed what the program was started with (4)' \
   "$(post '{"action":"resize","max_workers":5}')"
+contains "what would lose jobs is refused" "'when_full' cannot be changed in this program" \
+  "$(post '{"action":"reconfigure","options":{"when_full":"discard_oldest"}}')"
+post '{"action":"pause"}' >/dev/null
+pauses() { curl -s "$url/metrics" | grep -q 'millpool_tasks_running{pool="run"} 0'; }
+await "a pause by hand stays one" pauses
+contains "and is not ended by the run" 'millpool_paused{pool="run"} 1' "$(curl -s "$url/metrics")"
+post '{"action":"resume"}' >/dev/null
 equal "it goes on" ok "$(curl -s "$url/livez")"
 equal "a page of another site is refused" 403 \
   "$(curl -s -o /dev/null -w '%{http_code}' -H 'Origin: https://evil.example' \

@@ -158,6 +158,8 @@ TEST(MetricsFormat, IsWhatTheRequestPrefers) {
       {"Application/OpenMetrics-Text ; Version=\"1.0.0\"", open},
       {"application/openmetrics-text;version=2.0.0", text},
       {"application/openmetrics-text;q=0", text},
+      {"application/openmetrics-text;q=0.1,*/*", text},
+      {"application/openmetrics-text,*/*;q=0.9,text/plain;q=0", open},
       {"application/openmetrics-text;q=nan", text},
       {"application/openmetrics-text;q=7", text},
       {",;=,;q=;,application/openmetrics-text;;", open},

@@ -63,11 +63,15 @@ void run_loop::run() {
                     // --priority is an order, not a preference: no job ages past it.
                     .aging = {.bound = duration::max()}}};
   // Priorities can order only what was read, and a joblog may be of another run: see may_start().
-  if (context_.options.priority_field || !log_is_ours_) pool.pause();
+  bool holds_back = context_.options.priority_field || !log_is_ours_;
+  if (holds_back) pool.pause();
   for (;;) {
     const step next = submit_next(pool);
     if (next == step::submitted) continue;
-    if (pool.is_paused() && may_start(next)) pool.resume();
+    if (holds_back && may_start(next)) {  // another pause is an operator's
+      holds_back = false;
+      pool.resume();
+    }
     // acquire: what the jobs did is seen by whoever runs after this.
     if (next == step::input_ended && inside_.load(std::memory_order_acquire) == 0) break;
     wait(next);

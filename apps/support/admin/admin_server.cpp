@@ -1,6 +1,7 @@
 #include "millpool/admin_server.hpp"
 
 #include "apps/support/admin/api.hpp"
+#include "apps/support/admin/quiet_thread.hpp"
 
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/awaitable.hpp>
@@ -16,8 +17,8 @@
 #include <charconv>
 #include <exception>
 #include <fcntl.h>
+#include <new>
 #include <pthread.h>
-#include <signal.h>
 #include <stdexcept>
 #include <system_error>
 #include <thread>
@@ -105,21 +106,10 @@ class admin_server::body {
           "the admin server cannot have " + options.host + ":" + std::to_string(options.port)};
     }
     asio::co_spawn(context_, accept(), asio::detached);
-    // The program's signals are for its other threads.
-    sigset_t all;
-    sigset_t before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    try {
-      thread_ = std::jthread{[this] {
-        pthread_setname_np(pthread_self(), "admin");
-        context_.run();
-      }};
-    } catch (...) {
-      pthread_sigmask(SIG_SETMASK, &before, nullptr);
-      throw;
-    }
-    pthread_sigmask(SIG_SETMASK, &before, nullptr);
+    thread_ = admin::start_without_signals([this] {
+      pthread_setname_np(pthread_self(), "admin");
+      context_.run();
+    });
   }
   // Its thread may be in a request just then: that one ends.
   ~body() { context_.stop(); }
@@ -130,23 +120,27 @@ class admin_server::body {
  private:
   asio::awaitable<void> accept() {
     for (;;) {
-      auto [bad, socket] = co_await acceptor_.async_accept(waits);
-      if (bad) {  // no descriptor is left, say: the next one may have one
-        asio::steady_timer pause{context_, std::chrono::milliseconds{50}};
-        co_await pause.async_wait(waits);
-        continue;
+      bool failed = false;
+      try {
+        auto [bad, socket] = co_await acceptor_.async_accept(waits);
+        failed = bad.failed();
+        if (!failed) {
+          close_in_children(socket.native_handle());
+          asio::co_spawn(context_, serve(beast::tcp_stream{std::move(socket)}), asio::detached);
+        }
+      } catch (const std::bad_alloc&) {
+        failed = true;
       }
-      close_in_children(socket.native_handle());
-      asio::co_spawn(context_, serve(beast::tcp_stream{std::move(socket)}), asio::detached);
+      if (!failed) continue;
+      // No descriptor is left, say, or no memory: the next one may have some.
+      asio::steady_timer pause{context_, std::chrono::milliseconds{50}};
+      co_await pause.async_wait(waits);
     }
   }
 
   asio::awaitable<void> serve(beast::tcp_stream stream) {
     ++connections_;
-    const struct leaves {
-      std::size_t& connections;
-      ~leaves() { --connections; }
-    } at_the_end{connections_};
+    const counts_down at_the_end{connections_};
     beast::flat_buffer read{max_header + options_.max_body};
     for (bool goes_on = connections_ <= options_.max_connections; goes_on;) {
       parser incoming;
@@ -159,7 +153,11 @@ class admin_server::body {
       const auto& asked = incoming.get();
       admin::answer given = bad ? admin::answer{.status = refusal, .body = "{}\n"} : answer(asked);
       goes_on = !bad && asked.keep_alive() && !given.is_event_stream;
-      if (given.is_event_stream && asked.method() == http::verb::get) {
+      if (given.is_event_stream && streams_ >= options_.max_connections / 2) {
+        given = {.status = 503, .body = "{\"error\":\"there are too many event streams\"}\n"};
+      } else if (given.is_event_stream && asked.method() == http::verb::get) {
+        ++streams_;
+        const counts_down stream_ends{streams_};
         co_await stream_events(stream, std::move(given));
         break;
       }
@@ -215,19 +213,25 @@ class admin_server::body {
 
   const admin_options options_;
   admin::api api_;
-  std::size_t connections_ = 0;  // the thread's alone; before what destroys those that are left
+  struct counts_down {
+    std::size_t& number;
+    ~counts_down() { --number; }
+  };
+  // The thread's alone; before what destroys those that are left.
+  std::size_t connections_ = 0;
+  std::size_t streams_ = 0;  // of these
   asio::io_context context_{1};
   tcp::acceptor acceptor_{context_};
   std::jthread thread_;
 };
 
 admin_server::admin_server(std::vector<std::reference_wrapper<worker_pool>> pools,
-                           admin_options options) {
+                           const admin_options& options) {
   check(options);
   body_ = std::make_unique<body>(options, std::move(pools));
 }
 
-admin_server::admin_server(admin_options options) {
+admin_server::admin_server(const admin_options& options) {
   check(options);
   body_ = std::make_unique<body>(options);
 }

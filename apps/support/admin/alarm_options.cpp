@@ -3,6 +3,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <cstdint>
@@ -15,6 +16,8 @@ namespace {
 
 using json = nlohmann::ordered_json;
 using seconds = std::chrono::duration<double>;
+
+constexpr std::string_view hidden = "/…";  // in the place of what may be a secret
 
 constexpr std::array<alarm_item, 8> items{
     alarm_item::change,      alarm_item::liveness,      alarm_item::capacity, alarm_item::reject,
@@ -34,7 +37,8 @@ template <class Take>
 void for_each_member(const std::string& where, const json& of, Take take) {
   if (!of.is_object()) refuse(where.empty() ? "the text" : where, "an object", of);
   for (const auto& [name, value] : of.items()) {
-    const std::string here = where.empty() ? name : where + "." + name;
+    std::string here = where;
+    here.append(where.empty() ? "" : ".").append(name);
     if (!take(name, here, value)) throw std::invalid_argument{"there is no '" + here + "'"};
   }
 }
@@ -71,7 +75,7 @@ void read(const std::string& where, const json& from, alarm_item& to) {
       to = each;
       return;
     }
-    known += (known.empty() ? "" : ", ") + std::string{to_string(each)};
+    known.append(known.empty() ? "" : ", ").append(to_string(each));
   }
   refuse(where, "one of " + known, from);
 }
@@ -113,6 +117,9 @@ alarm_sink sink_of(const std::string& where, const json& from) {
     if (type != name) continue;
     sink.format = format;
     if (sink.url.empty()) throw std::invalid_argument{where + ": there is no 'url' in it"};
+    if (sink.url.ends_with(hidden)) {
+      throw std::invalid_argument{where + ".url: what was hidden is not known here: give it anew"};
+    }
     return sink;
   }
   throw std::invalid_argument{where + ".type: must be one of log, webhook, feishu, dingtalk, " +
@@ -122,8 +129,14 @@ alarm_sink sink_of(const std::string& where, const json& from) {
 json json_of(const alarm_sink& sink, bool secrets) {
   if (sink.url.empty()) return {{"type", "log"}};
   std::string url = sink.url;
-  const std::size_t path = url.find('/', url.find("://") + 3);
-  if (!secrets && path != std::string::npos) url = url.substr(0, path) + "/…";
+  if (!secrets) {
+    const std::size_t host = url.find("://") + 3;
+    const std::size_t path = std::min(url.find_first_of("/?#", host), url.size());
+    const std::string where = url.substr(host, path - host);
+    const std::size_t user = where.rfind('@');
+    url = url.substr(0, host) + where.substr(user == std::string::npos ? 0 : user + 1);
+    if (path < sink.url.size()) url += hidden;
+  }
   for (const auto& [name, format] : formats) {
     if (format == sink.format) return {{"type", name}, {"url", url}};
   }
@@ -132,9 +145,9 @@ json json_of(const alarm_sink& sink, bool secrets) {
 
 }  // namespace
 
-alarm_options parse_alarm_options(std::string_view text) try {
+alarm_options parse_alarm_options(std::string_view text) {
   alarm_options options;
-  for_each_member("", json::parse(text),
+  for_each_member("", admin::parse(text),
                   [&](const std::string& name, const std::string& here, const json& v) {
                     if (name == "interval") return read(here, v, options.interval), true;
                     if (name == "rules") {
@@ -152,8 +165,6 @@ alarm_options parse_alarm_options(std::string_view text) try {
                     return false;
                   });
   return options;
-} catch (const json::parse_error& error) {
-  throw std::invalid_argument{"it is no JSON, from byte " + std::to_string(error.byte) + " on"};
 }
 
 std::string to_json(const alarm_options& options, bool secrets) {

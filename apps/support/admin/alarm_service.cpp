@@ -1,7 +1,11 @@
 #include "millpool/alarm_service.hpp"
 
+#include "apps/support/admin/quiet_thread.hpp"
 #include "millpool/pool/metrics.hpp"
 
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
 #include <condition_variable>
 #include <cstdint>
 #include <cstdio>
@@ -28,6 +32,21 @@ namespace {
 void say(const std::string& line) { std::fprintf(stderr, "millpool: %s\n", line.c_str()); }
 
 #if defined(MILLPOOL_WITH_CURL)
+// A bot says no with a status of 200: {"errcode": 310000, "errmsg": …}, {"code": 19001, "msg": …}.
+std::string refusal_in(const std::string& said) {
+  using json = nlohmann::json;
+  const json answer = json::parse(said, nullptr, false);
+  if (!answer.is_object()) return {};
+  for (const auto& [code, why] : {std::pair{"errcode", "errmsg"}, std::pair{"code", "msg"}}) {
+    const json number = answer.value(code, json{});
+    const json text = answer.value(why, json{});
+    if (number.is_number_integer() && text.is_string() && number != 0) {
+      return "the answer is " + number.dump() + ", " + text.get<std::string>();
+    }
+  }
+  return {};
+}
+
 std::string post(const std::string& url, const std::string& body) {
   static const CURLcode begun = curl_global_init(CURL_GLOBAL_DEFAULT);
   const std::unique_ptr<CURL, void (*)(CURL*)> to{curl_easy_init(), curl_easy_cleanup};
@@ -36,20 +55,26 @@ std::string post(const std::string& url, const std::string& body) {
       curl_slist_append(nullptr, "Content-Type: application/json; charset=utf-8"),
       curl_slist_free_all};
   std::string error(CURL_ERROR_SIZE, '\0');
-  const auto nowhere =
-      +[](char*, std::size_t size, std::size_t count, void*) { return size * count; };
+  std::string said;
+  const auto keep = +[](char* text, std::size_t size, std::size_t count, void* into) {
+    auto& all = *static_cast<std::string*>(into);
+    constexpr std::size_t most = 4096;
+    all.append(text, std::min(size * count, most - std::min(most, all.size())));
+    return size * count;
+  };
   curl_easy_setopt(to.get(), CURLOPT_URL, url.c_str());
   curl_easy_setopt(to.get(), CURLOPT_PROTOCOLS_STR, "http,https");
   curl_easy_setopt(to.get(), CURLOPT_HTTPHEADER, headers.get());
   curl_easy_setopt(to.get(), CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(body.size()));
   curl_easy_setopt(to.get(), CURLOPT_POSTFIELDS, body.c_str());
-  curl_easy_setopt(to.get(), CURLOPT_WRITEFUNCTION, nowhere);
+  curl_easy_setopt(to.get(), CURLOPT_WRITEFUNCTION, keep);
+  curl_easy_setopt(to.get(), CURLOPT_WRITEDATA, &said);
   curl_easy_setopt(to.get(), CURLOPT_TIMEOUT_MS, 5000L);
   curl_easy_setopt(to.get(), CURLOPT_NOSIGNAL, 1L);
   curl_easy_setopt(to.get(), CURLOPT_FAILONERROR, 1L);
   curl_easy_setopt(to.get(), CURLOPT_ERRORBUFFER, error.data());
   const CURLcode sent = curl_easy_perform(to.get());
-  if (sent == CURLE_OK) return {};
+  if (sent == CURLE_OK) return refusal_in(said);
   error.resize(error.find('\0') == std::string::npos ? error.size() : error.find('\0'));
   return error.empty() ? curl_easy_strerror(sent) : error;
 }
@@ -61,9 +86,10 @@ std::string post(const std::string& /*url*/, const std::string& /*body*/) {
 
 void check(const alarm_options& options) {
   (void)alarm_watch{options.rules};
-  if (options.interval < std::chrono::milliseconds{1}) {
-    throw std::invalid_argument{"alarm_options.interval: must be at least 1000000 ns, is " +
-                                std::to_string(options.interval.count())};
+  if (options.interval < std::chrono::milliseconds{1} ||
+      options.interval > std::chrono::hours{24}) {
+    throw std::invalid_argument{"alarm_options.interval: must be 1 ms to 24 h, is " +
+                                std::to_string(options.interval.count()) + " ns"};
   }
   for (const alarm_sink& each : options.sinks) {
     if (each.url.empty() || each.url.starts_with("http://") || each.url.starts_with("https://")) {
@@ -75,10 +101,13 @@ void check(const alarm_options& options) {
 }
 
 std::string text_of(const std::string& path) {
-  std::ifstream in{path};
-  std::string text{std::istreambuf_iterator<char>{in}, {}};
-  if (!in && !in.eof()) throw std::invalid_argument{"it cannot be read"};
-  return text;
+  try {
+    std::ifstream in{path};
+    std::string text{std::istreambuf_iterator<char>{in}, {}};
+    if (in.is_open() && !in.bad()) return text;
+  } catch (const std::ios_base::failure&) {  // NOLINT(bugprone-empty-catch): a folder, say
+  }
+  throw std::invalid_argument{"it cannot be read"};
 }
 
 // What tells a file that was written anew.
@@ -104,7 +133,7 @@ class alarm_service::body {
       : log_{std::move(log)}, send_{send ? std::move(send) : sender{post}} {
     check(options);
     options_ = std::move(options);
-    thread_ = std::jthread{[this](const std::stop_token& stop) { main(stop); }};
+    thread_ = admin::start_without_signals([this](const std::stop_token& stop) { main(stop); });
   }
 
   [[nodiscard]] alarm_options options() const {
@@ -154,19 +183,25 @@ class alarm_service::body {
       const std::vector<alarm_sink> sinks = options_.sinks;
       const auto interval = options_.interval;
       lock.unlock();
-      look(watch, known, sinks);
+      try {
+        look(stop, watch, known, sinks);
+      } catch (const std::exception& failure) {  // no memory, or a sender that throws
+        say(std::string{"the alarms were not looked at: "} + failure.what());
+      }
       lock.lock();
       changed_.wait_for(lock, stop, interval, [this] { return is_new_; });
     }
   }
 
-  void look(alarm_watch& watch, std::set<std::string>& known,
+  void look(const std::stop_token& stop, alarm_watch& watch, std::set<std::string>& known,
             const std::vector<alarm_sink>& sinks) {
     std::set<std::string> there;
     for (const pool_stats& each : stats_of_all_pools()) {
       there.insert(each.name);
       for (const pool_alarm& ring : watch.look(each, steady().now())) {
-        for (const alarm_sink& sink : sinks) send(ring, sink);
+        for (const alarm_sink& sink : sinks) {
+          if (!stop.stop_requested()) send(ring, sink);
+        }
       }
     }
     for (const std::string& each : known) {

@@ -134,13 +134,7 @@ api::api(std::vector<std::reference_wrapper<worker_pool>> pools, const admin_opt
     : api{options} {
   pools_.emplace();
   for (worker_pool& each : pools) {
-    const std::string given = each.options().name;
-    std::string name = given;
-    const auto is_taken = [&] {
-      return std::ranges::find(*pools_, name, &named_pool::name) != pools_->end();
-    };
-    for (std::size_t number = 2; is_taken(); ++number) name = given + "#" + std::to_string(number);
-    pools_->push_back({std::move(name), &each});
+    pools_->push_back({name_among_all(each), &each});
   }
 }
 
@@ -212,7 +206,8 @@ std::optional<answer> api::refuse(const request& asked, bool is_open) const {
   } else {
     const std::string_view given = asked.header("authorization");
     constexpr std::string_view scheme = "Bearer ";
-    if (!given.starts_with(scheme) || !same_secret(given.substr(scheme.size()), options_.token)) {
+    if (lower(given.substr(0, scheme.size())) != lower(scheme) ||
+        !same_secret(given.substr(scheme.size()), options_.token)) {
       answer out = error(401, "a token is needed");
       out.headers.emplace_back("WWW-Authenticate", "Bearer");
       return out;
@@ -221,7 +216,9 @@ std::optional<answer> api::refuse(const request& asked, bool is_open) const {
   if (asked.method != "POST") return std::nullopt;
   if (options_.read_only) return error(403, "nothing can be changed here");
   const std::string_view type = asked.header("content-type");
-  if (lower(type.substr(0, type.find(';'))) != "application/json") {
+  std::string kind = lower(type.substr(0, type.find(';')));
+  while (kind.ends_with(' ')) kind.pop_back();
+  if (kind != "application/json") {
     return error(415, "the Content-Type must be application/json");
   }
   const std::string_view origin = asked.header("origin");
@@ -250,7 +247,7 @@ answer api::of_pool(const request& asked, const std::string& name) {
 }
 
 answer api::steer(worker_pool& pool, const std::string& name, const std::string& body) const try {
-  const json asked = json::parse(body);
+  const json asked = parse(body);
   if (!asked.is_object() || !asked.contains("action") || !asked["action"].is_string()) {
     return error(400, "an object with an 'action' is needed");
   }
@@ -269,7 +266,7 @@ answer api::steer(worker_pool& pool, const std::string& name, const std::string&
       wanted = asked.value("options", json::object());
     }
     pool_options options = pool.options();
-    change(wanted, options);
+    change(wanted, options_.changeable, options);
     if (options_.check) options_.check(options);
     changes = pool.reconfigure(options);
   } else {
@@ -278,8 +275,6 @@ answer api::steer(worker_pool& pool, const std::string& name, const std::string&
   }
   log_.add_change(name, action, changes);
   return {.body = text_of(json{{"changes", json_of(changes)}}) + "\n"};
-} catch (const json::exception&) {
-  return error(400, "the body is no JSON");
 } catch (const std::invalid_argument& refusal) {
   return error(400, refusal.what());
 } catch (const std::system_error& failure) {
@@ -310,7 +305,8 @@ answer api::of_queue(const std::string& name) const {
 }
 
 bool api::is_draining() const {
-  return draining_ || std::ranges::any_of(stats(), &pool_stats::closed);
+  // Of all pools of a process one or the other may come and go.
+  return draining_ || (pools_ && std::ranges::any_of(stats(), &pool_stats::closed));
 }
 
 answer api::readiness() const {

@@ -147,7 +147,8 @@ std::uint64_t alarm_watch::times_of(const alarm_rule& rule, const pool_stats& la
     case alarm_item::run_timeout:
       return grown(longer_than(rule.longer_than, last.run), longer_than(rule.longer_than, now.run));
     case alarm_item::queue_timeout: {
-      const std::uint64_t still = now.oldest_waiting > rule.longer_than ? 1 : 0;
+      const bool is_new = last.oldest_waiting <= rule.longer_than;
+      const std::uint64_t still = is_new && now.oldest_waiting > rule.longer_than ? 1 : 0;
       return still + grown(longer_than(rule.longer_than, last.wait),
                            longer_than(rule.longer_than, now.wait));
     }

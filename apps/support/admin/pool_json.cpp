@@ -4,6 +4,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <cstdint>
@@ -69,20 +70,21 @@ void read(const std::string& name, const json& from, full_policy& to) {
       to = each;
       return;
     }
-    known += (known.empty() ? "" : ", ") + std::string{to_string(each)};
+    known.append(known.empty() ? "" : ", ").append(to_string(each));
   }
   refuse(name, "one of " + known, from);
 }
 
-template <class T>
-void read(const std::string& name, const json& from, std::optional<T>& to) {
-  if (from.is_null()) {
-    to.reset();
-  } else {
-    T number{};
-    read(name, from, number);
-    to = number;
-  }
+// A pool that runs has its numbers of workers.
+void read(const std::string& name, const json& from, std::optional<std::size_t>& to) {
+  std::size_t number = 0;
+  read(name, from, number);
+  to = number;
+}
+
+void read(const std::string& name, const json& from, std::optional<duration>& to) {
+  to.reset();
+  if (!from.is_null()) read(name, from, to.emplace());
 }
 
 // Calls visit(name, option) for each that may change.
@@ -122,6 +124,22 @@ json row(const class_stats& of) {
 }
 
 }  // namespace
+
+json parse(std::string_view text) try {
+  constexpr int deepest = 8;
+  bool too_deep = false;
+  const auto look = [&](int depth, json::parse_event_t, json&) {
+    too_deep = too_deep || depth > deepest;
+    return !too_deep;
+  };
+  json parsed = json::parse(text, look);
+  if (too_deep) throw std::invalid_argument{"it is nested too deeply"};
+  return parsed;
+} catch (const json::parse_error& error) {
+  throw std::invalid_argument{"it is no JSON, from byte " + std::to_string(error.byte) + " on"};
+} catch (const json::exception&) {
+  throw std::invalid_argument{"it has a number that is too large"};
+}
 
 std::string text_of(const json& value) {
   return value.dump(-1, ' ', false, json::error_handler_t::replace);
@@ -205,9 +223,12 @@ json json_of(const pool_options& options) {
   return all;
 }
 
-void change(const json& changes, pool_options& options) {
+void change(const json& changes, const std::vector<std::string>& only, pool_options& options) {
   if (!changes.is_object()) refuse("options", "an object", changes);
   for (const auto& [name, value] : changes.items()) {
+    if (!only.empty() && std::ranges::find(only, name) == only.end()) {
+      throw std::invalid_argument{"'" + name + "' cannot be changed in this program"};
+    }
     bool is_known = false;
     for_each_changeable(options,
                         [&, &wanted = name, &from = value](const char* known, auto& option) {

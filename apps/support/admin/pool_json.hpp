@@ -8,9 +8,13 @@
 #include <nlohmann/json_fwd.hpp>
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace millpool::admin {
+
+/// \throws std::invalid_argument: it is no JSON, or nested too deeply for anything here.
+[[nodiscard]] nlohmann::ordered_json parse(std::string_view text);
 
 /// In one line. What is not UTF-8 in it is mended.
 [[nodiscard]] std::string text_of(const nlohmann::ordered_json& value);
@@ -25,7 +29,9 @@ namespace millpool::admin {
 [[nodiscard]] nlohmann::ordered_json json_of(const pool_options& options);
 
 /// Sets what `changes` names, in the same form.
-/// \throws std::invalid_argument that names the option, and what is wrong with it.
-void change(const nlohmann::ordered_json& changes, pool_options& options);
+/// \param   only  the options that may be named; empty: all.
+/// \throws  std::invalid_argument that names the option, and what is wrong with it.
+void change(const nlohmann::ordered_json& changes, const std::vector<std::string>& only,
+            pool_options& options);
 
 }  // namespace millpool::admin

@@ -20,6 +20,9 @@ class worker_pool;
 ///                waits for it, after its shutdown. O(workers and classes).
 [[nodiscard]] std::vector<pool_stats> stats_of_all_pools();
 
+/// Under what name they show this pool.
+[[nodiscard]] std::string name_among_all(const worker_pool& pool);
+
 /// Calls f with the pool that stats_of_all_pools() shows under this name; it is not destroyed
 /// meanwhile: so f does not wait for that. \return whether there is one.
 /// Thread safety  as above.

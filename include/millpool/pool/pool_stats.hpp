@@ -35,8 +35,9 @@ struct task_times {
   std::string task_class;    ///< empty: tasks without one
   std::size_t priority = 0;  ///< 0 (the highest) to 7
   /// From submission to start, of the tasks that ran to their end. Of tasks shorter than a
-  /// microsecond one in 128 is measured, and counts for 128; but all are where on_task_end is set,
-  /// or with full_policy::discard_oldest. Halves of a join() are not measured.
+  /// microsecond one in 128 is measured, and counts for 128; a long one among these is measured as
+  /// rarely. But all are where on_task_end is set, or with full_policy::discard_oldest. Halves of a
+  /// join() are not measured.
   histogram_snapshot wait;
   histogram_snapshot run;  ///< from start to end, of the same
 };

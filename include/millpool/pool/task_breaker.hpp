@@ -58,7 +58,7 @@ class task_breaker {
   /// After it returns `changed` is not called any more.
   virtual void detach() noexcept = 0;
 
-  /// What is known of it, for people and metrics.
+  /// What is known of it, for people and metrics. Must not call the pool.
   struct report {
     std::string name;
     std::string_view state;  ///< one of those below

@@ -217,6 +217,10 @@ TEST(AlarmOptions, AreReadAsTheyAreWritten) {
   EXPECT_EQ(options.rules.at(0).silence, 300s);
   EXPECT_EQ(options.sinks.at(1).format, alarm_format::wecom);
   EXPECT_TRUE(parse_alarm_options("{}").rules.empty());
+  for (const char* const url :
+       {"https://user:key@host", "https://host?key=a/b", "https://host#key"}) {
+    EXPECT_THAT(to_json({.sinks = {{.url = url}}}, false), ::testing::Not(HasSubstr("key"))) << url;
+  }
 }
 
 TEST(AlarmOptions, AreRefusedInOneSentenceThatNamesThePlace) {
@@ -238,6 +242,9 @@ TEST(AlarmOptions, AreRefusedInOneSentenceThatNamesThePlace) {
       {R"({"sinks":[{"type":"mail"}]})", "sinks[0].type: must be one of log, webhook"},
       {R"({"sinks":[{"type":"feishu"}]})", "sinks[0]: there is no 'url' in it"},
       {R"({"sinks":[{"type":"log","url":"http://x"}]})", "sinks[0]: a log has no url"},
+      {R"({"interval":1e999})", "it has a number that is too large"},
+      {R"({"sinks":[{"type":"wecom","url":"https://example.org/…"}]})",
+       "sinks[0].url: what was hidden is not known here"},
       {R"({"interval":null})", "interval: must be a number of seconds, is null"}};
   for (const auto& [text, why] : all) {
     try {

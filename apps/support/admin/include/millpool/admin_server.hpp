@@ -23,9 +23,11 @@ struct admin_options {
   /// What a request has to bring as "Authorization: Bearer …", but for /livez and /readyz. Must be
   /// set unless `host` is a loopback address.
   std::string token{};
-  /// Asked before a pool gets other options: throws std::invalid_argument, whose text is the answer,
+  /// Asked before a pool gets other options: throws std::invalid_argument, whose text is told,
   /// where the program could not bear them. Unset: all that reconfigure() takes.
   std::function<void(const pool_options& wanted)> check{};
+  /// The options that may be changed, by name; empty: all that reconfigure() takes.
+  std::vector<std::string> changeable{};
   bool read_only = false;  ///< nothing is changed: every POST is refused
   std::size_t max_connections = 64;
   std::size_t max_body = 65'536;  ///< bytes; of a request
@@ -34,8 +36,8 @@ struct admin_options {
   std::chrono::nanoseconds event_interval = std::chrono::milliseconds{500};
   std::optional<admin_log> log{};   ///< shown; what is changed by hand is written there, too
   alarm_service* alarms = nullptr;  ///< outlives the server; null: there is no /api/v1/alarms
-  /// Somebody wants this process to end in order: as POST /api/v1/drain, which `millpool drain`
-  /// sends. On the server's thread; should return at once. Unset: the request is refused.
+  /// Somebody wants this process to end in order, by POST /api/v1/drain. On the server's thread;
+  /// should return at once. Unset: the request is refused.
   std::function<void()> on_drain{};
 };
 
@@ -58,17 +60,21 @@ struct admin_options {
 /// Security       loopback and nothing else, unless there is a token. A request must come under a
 ///                name of this machine, and one that changes something must be JSON and come from
 ///                no other site: so no page in a browser can reach it (DNS rebinding, CSRF).
-/// Limits         a header of 8 KiB, a body of max_body, max_connections at once, timeout for each
-///                request and each answer. What exceeds one is refused, and its connection closed.
+/// Its thread     calls the pools: so their hooks may be called there, as by resize(), and one that
+///                waits keeps the server from all else.
+/// Limits         a header of 8 KiB, a body of max_body, max_connections at once, of which half may
+///                be event streams, timeout for each request and each answer. What exceeds one is
+///                refused, and its connection closed.
 /// Thread safety  every member may be called concurrently, except the constructor and destructor.
 /// Lifetime       ends before the pools that were named to it.
 class admin_server {
  public:
   /// For these pools; /metrics has all of the process. \throws std::invalid_argument that names
   /// the option; std::system_error if the address cannot be had.
-  admin_server(std::vector<std::reference_wrapper<worker_pool>> pools, admin_options options);
+  admin_server(std::vector<std::reference_wrapper<worker_pool>> pools,
+               const admin_options& options);
   /// For all pools of the process, whenever they are made and end.
-  explicit admin_server(admin_options options = {});
+  explicit admin_server(const admin_options& options = {});
   ~admin_server();
   admin_server(const admin_server&) = delete;
   admin_server& operator=(const admin_server&) = delete;

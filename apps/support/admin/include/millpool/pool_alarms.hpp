@@ -22,7 +22,7 @@ enum class alarm_item : std::uint8_t {
   capacity,       ///< tasks that wait, over the places
   reject,         ///< submissions that were refused, but for those after close()
   run_timeout,    ///< tasks that ran for longer than alarm_rule::longer_than
-  queue_timeout,  ///< tasks that waited for longer than that, or still do
+  queue_timeout,  ///< tasks that waited for longer than that; and when one begins to
   breaker,        ///< a circuit breaker has opened
   stuck,          ///< tasks that were found stuck
 };
@@ -54,8 +54,9 @@ struct pool_alarm {
 ///
 /// Levels (liveness, capacity) count once for each look at which they are reached; so the looks are
 /// to be regular. Events count each.
-/// Thread safety  none. Complexity: O(rules + breakers + buckets) a look; it remembers what happened
-///                within the longest period, as sums of whole looks.
+/// Thread safety  none.
+/// Complexity     O(rules + breakers + buckets) a look; it remembers what happened within the
+///                longest period, as sums of whole looks.
 class alarm_watch {
  public:
   /// \throws std::invalid_argument that names the rule, the option and its value.
