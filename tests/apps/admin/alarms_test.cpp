@@ -331,7 +331,7 @@ TEST_F(AlarmService, ReadsItsFileAgainWhenItHasChanged) {
   write("{");  // told, and passed over
   write(R"({"interval":0.001,"rules":[{"item":"stuck"},{"item":"breaker"}]})");
   test::await([&] { return service.options().rules.size() == 2; });
-  EXPECT_EQ(log.sequence(), 2U);
+  test::await([&] { return log.sequence() == 2; });
   EXPECT_THROW(service.watch_file(folder.path("none")), std::invalid_argument);
 }
 
