@@ -174,7 +174,9 @@ TEST_F(Metrics, OfAChildOfThisProcessAreItsOwn) {
   const pid_t child = ::fork();
   if (child == 0) {
     if (!stats_of_all_pools().empty()) ::_exit(1);
-    const worker_pool own{options()};
+    pool_options without_a_thread = options();
+    without_a_thread.min_workers = 0;
+    const worker_pool own{without_a_thread};
     ::_exit(stats_of_all_pools().size() == 1 ? 0 : 2);
   }
   int status = 0;
