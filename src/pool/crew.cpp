@@ -1,8 +1,8 @@
 #include "src/pool/crew.hpp"
 
 #include "millpool/sync/asymmetric_barrier.hpp"
+#include "millpool/sync/signals_blocked.hpp"
 #include "src/pool/pool_core.hpp"
-#include "src/pool/signals_blocked.hpp"
 
 #include <algorithm>
 #include <new>

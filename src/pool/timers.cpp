@@ -1,7 +1,7 @@
 #include "src/pool/timers.hpp"
 
+#include "millpool/sync/signals_blocked.hpp"
 #include "src/pool/pool_core.hpp"
-#include "src/pool/signals_blocked.hpp"
 
 #include <algorithm>
 #include <functional>

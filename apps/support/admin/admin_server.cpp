@@ -1,7 +1,7 @@
 #include "millpool/admin_server.hpp"
 
 #include "apps/support/admin/api.hpp"
-#include "apps/support/admin/quiet_thread.hpp"
+#include "millpool/sync/signals_blocked.hpp"
 
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/awaitable.hpp>
@@ -106,10 +106,11 @@ class admin_server::body {
           "the admin server cannot have " + options.host + ":" + std::to_string(options.port)};
     }
     asio::co_spawn(context_, accept(), asio::detached);
-    thread_ = admin::start_without_signals([this] {
+    const signals_blocked during_start;
+    thread_ = std::jthread{[this] {
       pthread_setname_np(pthread_self(), "admin");
       context_.run();
-    });
+    }};
   }
   // Its thread may be in a request just then: that one ends.
   ~body() { context_.stop(); }

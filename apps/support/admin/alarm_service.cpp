@@ -1,7 +1,7 @@
 #include "millpool/alarm_service.hpp"
 
-#include "apps/support/admin/quiet_thread.hpp"
 #include "millpool/pool/metrics.hpp"
+#include "millpool/sync/signals_blocked.hpp"
 
 #include <nlohmann/json.hpp>
 
@@ -133,7 +133,8 @@ class alarm_service::body {
       : log_{std::move(log)}, send_{send ? std::move(send) : sender{post}} {
     check(options);
     options_ = std::move(options);
-    thread_ = admin::start_without_signals([this](const std::stop_token& stop) { main(stop); });
+    const signals_blocked during_start;
+    thread_ = std::jthread{[this](const std::stop_token& stop) { main(stop); }};
   }
 
   [[nodiscard]] alarm_options options() const {

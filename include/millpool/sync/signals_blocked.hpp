@@ -1,4 +1,4 @@
-// Layer 3 · pool: signals stay out of its threads.
+// Layer 1 · sync: signals stay out of threads that are not the program's own.
 #pragma once
 
 #include <csignal>
