@@ -1,6 +1,7 @@
 #include "millpool/telemetry/exposition.hpp"
 
 #include "millpool/base/assert.hpp"
+#include "millpool/base/utf8.hpp"
 
 #include <algorithm>
 #include <array>
@@ -59,22 +60,6 @@ struct media_range {
   std::string_view version{};
   double quality = 1.0;
 };
-
-// How much of `text`, which is not empty, one character of UTF-8 takes; 0: there is none.
-std::size_t character_at(std::string_view text) noexcept {
-  const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
-  const unsigned first = byte(0);
-  if (first < 0x80) return 1;
-  const std::size_t size = first >= 0xF0 ? 4 : first >= 0xE0 ? 3 : 2;
-  if (first < 0xC2 || first > 0xF4 || text.size() < size) return 0;
-  for (std::size_t i = 1; i < size; ++i) {
-    if ((byte(i) & 0xC0U) != 0x80) return 0;
-  }
-  // Too long for what it is, a half of a pair, or beyond the last character.
-  const bool is_one = !(first == 0xE0 && byte(1) < 0xA0) && !(first == 0xED && byte(1) > 0x9F) &&
-                      !(first == 0xF0 && byte(1) < 0x90) && !(first == 0xF4 && byte(1) > 0x8F);
-  return is_one ? size : 0;
-}
 
 constexpr int first_bound = 10;  // 2^10 ns; the last is 2^36 ns
 constexpr std::size_t bounds = 27;
@@ -202,7 +187,7 @@ void exposition::append(double number) {
 // \param  quoted  a quote is escaped, too.
 void exposition::append_text(std::string_view text, bool quoted) {
   while (!text.empty()) {
-    const std::size_t size = character_at(text);
+    const std::size_t size = utf8_character(text);
     if (size == 0) {
       page_ += "\xEF\xBF\xBD";
     } else if (text.front() == '\n') {

@@ -1,5 +1,7 @@
 #include "apps/millpool/thumbs/gallery.hpp"
 
+#include "millpool/base/utf8.hpp"
+
 #include <algorithm>
 #include <cstddef>
 #include <optional>
@@ -29,31 +31,6 @@ a { color: inherit; text-decoration: none; }
 </head>
 <body>
 )";
-
-// The bytes of the UTF-8 character at the front, 0 if there is none.
-[[nodiscard]] std::size_t character_length(std::string_view text) {
-  const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
-  const auto continues = [&](std::size_t from, std::size_t to) {
-    for (std::size_t i = from; i < to; ++i) {
-      if (i >= text.size() || (byte(i) & 0xc0U) != 0x80) return false;
-    }
-    return true;
-  };
-  const unsigned first = byte(0);
-  if (first < 0x80) return 1;
-  if (first >= 0xc2 && first < 0xe0) return continues(1, 2) ? 2 : 0;
-  if (first >= 0xe0 && first < 0xf0 && continues(1, 3)) {
-    const bool overlong = first == 0xe0 && byte(1) < 0xa0;
-    const bool surrogate = first == 0xed && byte(1) >= 0xa0;
-    return overlong || surrogate ? 0 : 3;
-  }
-  if (first >= 0xf0 && first < 0xf5 && continues(1, 4)) {
-    const bool overlong = first == 0xf0 && byte(1) < 0x90;
-    const bool beyond = first == 0xf4 && byte(1) >= 0x90;
-    return overlong || beyond ? 0 : 4;
-  }
-  return 0;
-}
 
 [[nodiscard]] std::string_view folder_of(std::string_view path) {
   const std::size_t slash = path.rfind('/');
@@ -104,7 +81,7 @@ void write_gallery(const manifest& log, const std::function<void(std::string_vie
 std::string html_text(std::string_view bytes) {
   std::string text;
   while (!bytes.empty()) {
-    const std::size_t length = character_length(bytes);
+    const std::size_t length = utf8_character(bytes);
     const std::string_view one = bytes.substr(0, std::max<std::size_t>(length, 1));
     bytes.remove_prefix(one.size());
     if (length == 0) {
