@@ -1,4 +1,5 @@
 // What may change of a running pool's options, and how.
+#include "millpool/pool/changeable_options.hpp"
 #include "src/pool/pool_core.hpp"
 
 #include <chrono>
@@ -9,26 +10,8 @@
 namespace millpool {
 namespace {
 
-// Calls visit(name, its value in a, in b) for each option that may change.
-template <class Options, class Visit>
-void for_each_changeable(Options& a, const pool_options& b, Visit visit) {
-  visit("min_workers", a.min_workers, b.min_workers);
-  visit("max_workers", a.max_workers, b.max_workers);
-  visit("queue_capacity", a.queue_capacity, b.queue_capacity);
-  visit("delayed_capacity", a.delayed_capacity, b.delayed_capacity);
-  visit("when_full", a.when_full, b.when_full);
-  visit("block_for", a.block_for, b.block_for);
-  visit("keep_alive", a.keep_alive, b.keep_alive);
-  visit("aging.bound", a.aging.bound, b.aging.bound);
-  visit("aging.share", a.aging.share, b.aging.share);
-  visit("max_compensation", a.max_compensation, b.max_compensation);
-  visit("stuck_after", a.stuck_after, b.stuck_after);
-  visit("at_destruction.drain", a.at_destruction.drain, b.at_destruction.drain);
-  visit("at_destruction.cancel", a.at_destruction.cancel, b.at_destruction.cancel);
-}
-
 void copy_changeable(const pool_options& from, pool_options& to) {
-  for_each_changeable(to, from, [](const char*, auto& is, const auto& shall_be) { is = shall_be; });
+  for_each_changeable([](const char*, auto& is, const auto& shall_be) { is = shall_be; }, to, from);
 }
 
 std::string text(std::size_t number) { return std::to_string(number); }
@@ -117,9 +100,11 @@ std::vector<option_change> pool_core::reconfigure(const pool_options& wanted) {
     // Nothing of the user's is called under it, and nobody is waited for.
     const lock_guard lock{options_mutex_};
     const pool_options& now = in_force_;
-    for_each_changeable(now, wanted, [&](const char* name, const auto& is, const auto& shall_be) {
-      if (is != shall_be) changes.push_back({name, text(is), text(shall_be)});
-    });
+    for_each_changeable(
+        [&](const char* name, const auto& is, const auto& shall_be) {
+          if (is != shall_be) changes.push_back({name, text(is), text(shall_be)});
+        },
+        now, wanted);
     // From here on nothing throws.
     workers_change = now.min_workers != wanted.min_workers ||
                      now.max_workers != wanted.max_workers || now.keep_alive != wanted.keep_alive ||

@@ -1,5 +1,6 @@
 #include "apps/support/admin/pool_json.hpp"
 
+#include "millpool/pool/changeable_options.hpp"
 #include "millpool/pool/metrics.hpp"
 
 #include <nlohmann/json.hpp>
@@ -85,24 +86,6 @@ void read(const std::string& name, const json& from, std::optional<std::size_t>&
 void read(const std::string& name, const json& from, std::optional<duration>& to) {
   to.reset();
   if (!from.is_null()) read(name, from, to.emplace());
-}
-
-// Calls visit(name, option) for each that may change.
-template <class Options, class Visit>
-void for_each_changeable(Options& of, Visit visit) {
-  visit("min_workers", of.min_workers);
-  visit("max_workers", of.max_workers);
-  visit("queue_capacity", of.queue_capacity);
-  visit("delayed_capacity", of.delayed_capacity);
-  visit("when_full", of.when_full);
-  visit("block_for", of.block_for);
-  visit("keep_alive", of.keep_alive);
-  visit("aging.bound", of.aging.bound);
-  visit("aging.share", of.aging.share);
-  visit("max_compensation", of.max_compensation);
-  visit("stuck_after", of.stuck_after);
-  visit("at_destruction.drain", of.at_destruction.drain);
-  visit("at_destruction.cancel", of.at_destruction.cancel);
 }
 
 // ---- stats
@@ -218,8 +201,8 @@ json json_of(const pool_stats& pool) {
 
 json json_of(const pool_options& options) {
   json all = json::object();
-  for_each_changeable(options,
-                      [&](const char* name, const auto& option) { all[name] = shown(option); });
+  for_each_changeable([&](const char* name, const auto& option) { all[name] = shown(option); },
+                      options);
   return all;
 }
 
@@ -230,12 +213,13 @@ void change(const json& changes, const std::vector<std::string>& only, pool_opti
       throw std::invalid_argument{"'" + name + "' cannot be changed in this program"};
     }
     bool is_known = false;
-    for_each_changeable(options,
-                        [&, &wanted = name, &from = value](const char* known, auto& option) {
-                          if (wanted != known) return;
-                          is_known = true;
-                          read(wanted, from, option);
-                        });
+    for_each_changeable(
+        [&, &wanted = name, &from = value](const char* known, auto& option) {
+          if (wanted != known) return;
+          is_known = true;
+          read(wanted, from, option);
+        },
+        options);
     if (!is_known) throw std::invalid_argument{"there is no option '" + name + "' that can change"};
   }
 }
