@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cmath>
 #include <cstdint>
 #include <stdexcept>
 #include <string>
@@ -19,23 +18,16 @@ using seconds = std::chrono::duration<double>;
 
 constexpr std::string_view hidden = "/…";  // in the place of what may be a secret
 
-constexpr std::array<alarm_item, 8> items{
-    alarm_item::change,      alarm_item::liveness,      alarm_item::capacity, alarm_item::reject,
-    alarm_item::run_timeout, alarm_item::queue_timeout, alarm_item::breaker,  alarm_item::stuck};
 constexpr std::array<std::pair<std::string_view, alarm_format>, 4> formats{
     {{"webhook", alarm_format::plain},
      {"feishu", alarm_format::feishu},
      {"dingtalk", alarm_format::dingtalk},
      {"wecom", alarm_format::wecom}}};
 
-[[noreturn]] void refuse(const std::string& where, const std::string& wanted, const json& is) {
-  throw std::invalid_argument{where + ": must be " + wanted + ", is " + admin::text_of(is)};
-}
-
 // Calls take(name, value) for each member; one that it does not know is refused.
 template <class Take>
 void for_each_member(const std::string& where, const json& of, Take take) {
-  if (!of.is_object()) refuse(where.empty() ? "the text" : where, "an object", of);
+  if (!of.is_object()) admin::refuse(where.empty() ? "the text" : where, "an object", of);
   for (const auto& [name, value] : of.items()) {
     std::string here = where;
     here.append(where.empty() ? "" : ".").append(name);
@@ -45,39 +37,29 @@ void for_each_member(const std::string& where, const json& of, Take take) {
 
 template <class Add>
 void for_each_element(const std::string& where, const json& of, Add add) {
-  if (!of.is_array()) refuse(where, "an array", of);
+  if (!of.is_array()) admin::refuse(where, "an array", of);
   for (std::size_t i = 0; i < of.size(); ++i) add(where + "[" + std::to_string(i) + "]", of[i]);
 }
 
 void read(const std::string& where, const json& from, std::chrono::nanoseconds& to) {
-  constexpr double most = 9.2e9;
-  if (!from.is_number() || !(std::abs(from.get<double>()) <= most)) {
-    refuse(where, "a number of seconds", from);
-  }
-  to = std::chrono::round<std::chrono::nanoseconds>(seconds{from.get<double>()});
+  const auto time = admin::seconds_in(from);
+  if (!time) admin::refuse(where, "a number of seconds", from);
+  to = *time;
 }
 void read(const std::string& where, const json& from, double& to) {
-  if (!from.is_number()) refuse(where, "a number", from);
+  if (!from.is_number()) admin::refuse(where, "a number", from);
   to = from.get<double>();
 }
 void read(const std::string& where, const json& from, std::uint64_t& to) {
-  if (!from.is_number_unsigned()) refuse(where, "a whole number", from);
+  if (!from.is_number_unsigned()) admin::refuse(where, "a whole number", from);
   to = from.get<std::uint64_t>();
 }
 void read(const std::string& where, const json& from, std::string& to) {
-  if (!from.is_string()) refuse(where, "a text", from);
+  if (!from.is_string()) admin::refuse(where, "a text", from);
   to = from.get<std::string>();
 }
 void read(const std::string& where, const json& from, alarm_item& to) {
-  std::string known;
-  for (const alarm_item each : items) {
-    if (from.is_string() && from.get<std::string>() == to_string(each)) {
-      to = each;
-      return;
-    }
-    known.append(known.empty() ? "" : ", ").append(to_string(each));
-  }
-  refuse(where, "one of " + known, from);
+  to = admin::value_named<alarm_item, alarm_item_count>(where, from);
 }
 
 alarm_rule rule_of(const std::string& where, const json& from) {

@@ -167,7 +167,9 @@ answer api::handle(const request& asked) {
   if (parts->empty() || (parts->size() == 2 && parts->front() == "assets")) {
     return reads ? file(parts->empty() ? "index.html" : parts->back()) : not_allowed("GET, HEAD");
   }
-  if (auto refusal = refuse(asked, is_probe)) return *std::move(refusal);
+  if (!is_probe) {
+    if (auto refusal = refusal_of(asked)) return *std::move(refusal);
+  }
   const bool is_api = parts->size() >= 3 && (*parts)[0] == "api" && (*parts)[1] == "v1";
 
   if (is_api && (*parts)[2] == "pools" && parts->size() == 4) return of_pool(asked, (*parts)[3]);
@@ -193,9 +195,8 @@ answer api::handle(const request& asked) {
   return {.type = std::string{content_type(format)}, .body = metrics_page(format)};
 }
 
-// Whether it may ask at all. \param  is_open  for what anybody may.
-std::optional<answer> api::refuse(const request& asked, bool is_open) const {
-  if (is_open) return std::nullopt;
+// Whether it may ask at all.
+std::optional<answer> api::refusal_of(const request& asked) const {
   if (options_.token.empty()) {
     // Under another name: a page in a browser, whose name leads here since a moment ago.
     const std::string host = host_of(asked.header("host"));

@@ -48,7 +48,7 @@ class api {
   void set_draining() noexcept { draining_ = true; }
 
  private:
-  [[nodiscard]] std::optional<answer> refuse(const request& asked, bool is_open) const;
+  [[nodiscard]] std::optional<answer> refusal_of(const request& asked) const;
   [[nodiscard]] answer steer(worker_pool& pool, const std::string& name,
                              const std::string& body) const;
   [[nodiscard]] answer of_pool(const request& asked, const std::string& name);

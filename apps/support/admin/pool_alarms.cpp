@@ -121,9 +121,9 @@ std::string sentence(const alarm_rule& rule, std::uint64_t times, const pool_sta
 }  // namespace
 
 std::string_view to_string(alarm_item item) noexcept {
-  static constexpr std::array<std::string_view, 8> names{"change",  "liveness",    "capacity",
-                                                         "reject",  "run_timeout", "queue_timeout",
-                                                         "breaker", "stuck"};
+  static constexpr std::array<std::string_view, alarm_item_count> names{
+      "change",      "liveness",      "capacity", "reject",
+      "run_timeout", "queue_timeout", "breaker",  "stuck"};
   return names[static_cast<std::size_t>(item)];
 }
 

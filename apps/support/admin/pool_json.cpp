@@ -35,10 +35,6 @@ json shown(const std::optional<T>& option) {
   return option ? shown(*option) : json{};
 }
 
-[[noreturn]] void refuse(const std::string& name, const std::string& wanted, const json& is) {
-  throw std::invalid_argument{name + ": must be " + wanted + ", is " + is.dump()};
-}
-
 template <class Number>
 requires std::is_unsigned_v<Number>
 void read(const std::string& name, const json& from, Number& to) {
@@ -50,30 +46,17 @@ void read(const std::string& name, const json& from, Number& to) {
 }
 
 void read(const std::string& name, const json& from, duration& to) {
-  constexpr double most = 9.2e9;  // seconds in a duration, or a little less
   if (from.is_string() && from.get<std::string>() == "forever") {
     to = duration::max();
     return;
   }
-  const bool fits = from.is_number() && std::abs(from.get<double>()) <= most;
-  if (!fits) refuse(name, "a number of seconds, or \"forever\"", from);
-  to = std::chrono::round<duration>(seconds{from.get<double>()});
+  const auto time = seconds_in(from);
+  if (!time) refuse(name, "a number of seconds, or \"forever\"", from);
+  to = *time;
 }
 
 void read(const std::string& name, const json& from, full_policy& to) {
-  constexpr full_policy all[] = {full_policy::block,          full_policy::block_for,
-                                 full_policy::reject,         full_policy::caller_runs,
-                                 full_policy::discard_oldest, full_policy::discard_newest,
-                                 full_policy::discard_lowest};
-  std::string known;
-  for (const full_policy each : all) {
-    if (from.is_string() && from.get<std::string>() == to_string(each)) {
-      to = each;
-      return;
-    }
-    known.append(known.empty() ? "" : ", ").append(to_string(each));
-  }
-  refuse(name, "one of " + known, from);
+  to = value_named<full_policy, 7>(name, from);
 }
 
 // A pool that runs has its numbers of workers.
@@ -122,6 +105,26 @@ json parse(std::string_view text) try {
   throw std::invalid_argument{"it is no JSON, from byte " + std::to_string(error.byte) + " on"};
 } catch (const json::exception&) {
   throw std::invalid_argument{"it has a number that is too large"};
+}
+
+void refuse(const std::string& where, const std::string& wanted, const json& is) {
+  throw std::invalid_argument{where + ": must be " + wanted + ", is " + text_of(is)};
+}
+
+std::size_t index_among(std::span<const std::string_view> names, const std::string& where,
+                        const json& from) {
+  std::string known;
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    if (from.is_string() && from.get<std::string>() == names[i]) return i;
+    known.append(known.empty() ? "" : ", ").append(names[i]);
+  }
+  refuse(where, "one of " + known, from);
+}
+
+std::optional<duration> seconds_in(const json& from) {
+  constexpr double most = 9.2e9;  // in a duration, or a little less
+  if (!from.is_number() || !(std::abs(from.get<double>()) <= most)) return std::nullopt;
+  return std::chrono::round<duration>(seconds{from.get<double>()});
 }
 
 std::string text_of(const json& value) {

@@ -7,6 +7,10 @@
 
 #include <nlohmann/json_fwd.hpp>
 
+#include <array>
+#include <cstddef>
+#include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -15,6 +19,22 @@ namespace millpool::admin {
 
 /// \throws std::invalid_argument: it is no JSON, or nested too deeply for anything here.
 [[nodiscard]] nlohmann::ordered_json parse(std::string_view text);
+
+/// Says that a value cannot be: "where: must be wanted, is value". \throws std::invalid_argument.
+[[noreturn]] void refuse(const std::string& where, const std::string& wanted,
+                         const nlohmann::ordered_json& is);
+/// Which of the names it is. \throws std::invalid_argument: none of them.
+[[nodiscard]] std::size_t index_among(std::span<const std::string_view> names,
+                                      const std::string& where, const nlohmann::ordered_json& from);
+/// The one of an enumeration's `count` values, from 0 on, whose to_string() it is. As above.
+template <class Enum, std::size_t count>
+[[nodiscard]] Enum value_named(const std::string& where, const nlohmann::ordered_json& from) {
+  std::array<std::string_view, count> names;
+  for (std::size_t i = 0; i < count; ++i) names[i] = to_string(static_cast<Enum>(i));
+  return static_cast<Enum>(index_among(names, where, from));
+}
+/// A number of seconds; nothing: it is none, or more than a duration holds.
+[[nodiscard]] std::optional<duration> seconds_in(const nlohmann::ordered_json& from);
 
 /// In one line. What is not UTF-8 in it is mended.
 [[nodiscard]] std::string text_of(const nlohmann::ordered_json& value);

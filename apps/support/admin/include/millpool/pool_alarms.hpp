@@ -26,6 +26,7 @@ enum class alarm_item : std::uint8_t {
   breaker,        ///< a circuit breaker has opened
   stuck,          ///< tasks that were found stuck
 };
+inline constexpr std::size_t alarm_item_count = 8;
 [[nodiscard]] std::string_view to_string(alarm_item item) noexcept;
 
 struct alarm_rule {
