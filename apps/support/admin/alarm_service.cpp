@@ -1,5 +1,6 @@
 #include "millpool/alarm_service.hpp"
 
+#include "apps/support/io.hpp"
 #include "millpool/pool/metrics.hpp"
 #include "millpool/sync/signals_blocked.hpp"
 
@@ -8,11 +9,8 @@
 #include <algorithm>
 #include <condition_variable>
 #include <cstdint>
-#include <cstdio>
 #include <exception>
 #include <filesystem>
-#include <fstream>
-#include <iterator>
 #include <mutex>
 #include <optional>
 #include <set>
@@ -29,7 +27,7 @@
 namespace millpool {
 namespace {
 
-void say(const std::string& line) { std::fprintf(stderr, "millpool: %s\n", line.c_str()); }
+void say(const std::string& line) noexcept { app::complain("millpool", line); }
 
 #if defined(MILLPOOL_WITH_CURL)
 // A bot says no with a status of 200: {"errcode": 310000, "errmsg": …}, {"code": 19001, "msg": …}.
@@ -100,16 +98,6 @@ void check(const alarm_options& options) {
   }
 }
 
-std::string text_of(const std::string& path) {
-  try {
-    std::ifstream in{path};
-    std::string text{std::istreambuf_iterator<char>{in}, {}};
-    if (in.is_open() && !in.bad()) return text;
-  } catch (const std::ios_base::failure&) {  // NOLINT(bugprone-empty-catch): a folder, say
-  }
-  throw std::invalid_argument{"it cannot be read"};
-}
-
 // What tells a file that was written anew.
 struct file_mark {
   std::filesystem::file_time_type time{};
@@ -161,11 +149,7 @@ class alarm_service::body {
 
   void watch_file(const std::string& path) {
     const auto mark = file_mark::of(path);
-    try {
-      reconfigure(parse_alarm_options(text_of(path)), "alarms from " + path);
-    } catch (const std::invalid_argument& refusal) {
-      throw std::invalid_argument{path + ": " + refusal.what()};
-    }
+    take_options_from(path);
     const std::lock_guard lock{mutex_};
     path_ = path;
     seen_ = mark;
@@ -220,19 +204,33 @@ class alarm_service::body {
     if (!wrong.empty()) say("an alarm was not sent: " + wrong);
   }
 
+  // \throws std::invalid_argument that begins with the path.
+  void take_options_from(const std::string& path) {
+    const auto text = app::read_file(path);
+    try {
+      if (!text) throw std::invalid_argument{"it cannot be read: " + text.error().message()};
+      reconfigure(parse_alarm_options(*text), "alarms from " + path);
+    } catch (const std::invalid_argument& refusal) {
+      throw std::invalid_argument{path + ": " + refusal.what()};
+    }
+  }
+
   void read_file_anew() {
     std::string path;
     {
       const std::lock_guard lock{mutex_};
-      const auto mark = path_.empty() ? std::nullopt : file_mark::of(path_);
-      if (!mark || mark == seen_) return;
-      seen_ = mark;
       path = path_;
     }
+    const auto mark = path.empty() ? std::nullopt : file_mark::of(path);
+    {
+      const std::lock_guard lock{mutex_};
+      if (!mark || mark == seen_) return;
+      seen_ = mark;
+    }
     try {
-      reconfigure(parse_alarm_options(text_of(path)), "alarms from " + path);
+      take_options_from(path);
     } catch (const std::invalid_argument& refusal) {
-      say(path + ": " + refusal.what() + "; the alarms stay as they are");
+      say(std::string{refusal.what()} + "; the alarms stay as they are");
     }
   }
 
@@ -242,7 +240,7 @@ class alarm_service::body {
   std::condition_variable_any changed_;
   alarm_options options_;  // guarded by mutex_, as the next
   bool is_new_ = true;
-  std::string path_;
+  std::string path_;  // guarded by mutex_, as the next
   std::optional<file_mark> seen_;
   std::jthread thread_;
 };
