@@ -14,7 +14,6 @@ namespace {
 
 using namespace millpool;
 using std::chrono::duration_cast;
-using std::chrono::microseconds;
 using std::chrono::steady_clock;
 constexpr int rounds = 5;
 

@@ -73,6 +73,16 @@ class P9_PoolBreaker : public test::PoolTest, public ::testing::WithParamInterfa
     for (int i = 0; i < count; ++i) all.push_back(pool.submit([this] { ++ran; }));
     return all;
   }
+  /// Brings the breaker from one of the states to another, while time passes; at last it is disabled.
+  void change_until(const std::atomic<bool>& over, std::mt19937& random,
+                    const std::vector<breaker_state>& states) {
+    while (!over) {
+      by->breaker().transition_to(states[random() % states.size()]);
+      time.advance(seconds{20});
+      std::this_thread::yield();
+    }
+    by->breaker().transition_to(breaker_state::disabled);
+  }
   void expect_even(worker_pool& pool) {
     pool.shutdown();
     const pool_stats stats = pool.stats();
@@ -522,15 +532,9 @@ TEST_P(P9_PoolBreaker, Stress_LosesNothingHoweverItChanges) {
     test::run_together(3, [&](int who) {
       std::mt19937 random{static_cast<unsigned>(who)};
       if (who == 0) {
-        constexpr breaker_state all[] = {breaker_state::closed, breaker_state::open,
-                                         breaker_state::half_open, breaker_state::forced_open,
-                                         breaker_state::disabled};
-        while (!over) {
-          by->breaker().transition_to(all[random() % 5]);
-          time.advance(seconds{20});
-          std::this_thread::yield();
-        }
-        by->breaker().transition_to(breaker_state::disabled);
+        change_until(over, random,
+                     {breaker_state::closed, breaker_state::open, breaker_state::half_open,
+                      breaker_state::forced_open, breaker_state::disabled});
         return;
       }
       for (int i = 0; i < each; ++i) {
@@ -795,14 +799,9 @@ TEST_P(P9_ClassBreaker, Stress_LosesNothingHoweverItChanges) {
   test::run_together(3, [&](int who) {
     std::mt19937 random{static_cast<unsigned>(who)};
     if (who == 0) {
-      constexpr breaker_state all[] = {breaker_state::closed, breaker_state::open,
-                                       breaker_state::half_open, breaker_state::forced_open};
-      while (!over) {
-        by->breaker().transition_to(all[random() % 4]);
-        time.advance(seconds{20});
-        std::this_thread::yield();
-      }
-      by->breaker().transition_to(breaker_state::disabled);
+      change_until(over, random,
+                   {breaker_state::closed, breaker_state::open, breaker_state::half_open,
+                    breaker_state::forced_open});
       return;
     }
     for (int i = 0; i < each; ++i) {

@@ -35,6 +35,11 @@ class Api : public ::testing::Test {
                                                        : std::string_view{};
                           }});
   }
+  // What few requests bring, as admin::request::header.
+  static std::string_view json_type(std::string_view name) {
+    return name == "content-type" ? "application/json" : "";
+  }
+  static std::string_view nothing(std::string_view /*name*/) { return {}; }
   answer steer(const std::string& body) { return ask("POST", "/api/v1/pools/test", body); }
   [[nodiscard]] static std::string error_of(const answer& of) {
     return json::parse(of.body).at("error").get<std::string>();
@@ -139,9 +144,6 @@ TEST_F(Api, ChangesNothingThatTheProgramCouldNotBear) {
     if (*wanted.max_workers > 3) throw std::invalid_argument{"three are enough"};
   };
   api other{{pool}, strict};
-  const auto json_type = [](std::string_view name) -> std::string_view {
-    return name == "content-type" ? "application/json" : "";
-  };
   const auto resize = [&](const char* body) {
     return other.handle({"POST", "/api/v1/pools/test", body, json_type});
   };
@@ -179,7 +181,7 @@ TEST_F(Api, ShowsItsPageToAnybodyAndUnderAStrictPolicy) {
   guarded.token = "a secret";
   api other{{pool}, guarded};
   const auto get = [&](const std::string& target) {
-    return other.handle({"GET", target, "", [](std::string_view) { return std::string_view{}; }});
+    return other.handle({"GET", target, "", nothing});
   };
   const answer page = get("/");
   EXPECT_EQ(page.status, 200U);
@@ -207,10 +209,8 @@ TEST_F(Api, ShowsItsPageToAnybodyAndUnderAStrictPolicy) {
 TEST_F(Api, GivesEachPoolANameOfItsOwn) {
   worker_pool second{test::sized(1)};
   api two{{second, pool}, options};  // by the name that the page of metrics has
-  const request asked{.method = "GET",
-                      .target = "/api/v1/pools/test%232",
-                      .body = {},
-                      .header = [](std::string_view) { return std::string_view{}; }};
+  const request asked{
+      .method = "GET", .target = "/api/v1/pools/test%232", .body = {}, .header = nothing};
   EXPECT_EQ(json::parse(two.handle(asked).body).at("workers").at("max"), 1);
 }
 
@@ -241,12 +241,9 @@ TEST_F(Api, PassesOnThatItIsToDrain) {
   admin_options can;
   can.on_drain = [&] { ++asked; };
   api other{{pool}, can};
-  const auto post = [](std::string_view name) -> std::string_view {
-    return name == "content-type" ? "application/json" : "";
-  };
-  EXPECT_EQ(other.handle({"POST", "/api/v1/drain", "", post}).status, 202U);
+  EXPECT_EQ(other.handle({"POST", "/api/v1/drain", "", json_type}).status, 202U);
   EXPECT_EQ(asked, 1);
-  EXPECT_EQ(other.handle({"GET", "/readyz", "", post}).status, 503U);
+  EXPECT_EQ(other.handle({"GET", "/readyz", "", json_type}).status, 503U);
 }
 
 TEST_F(Api, TellsAScalerHowMuchWaits) {
@@ -303,9 +300,6 @@ TEST_F(Api, ChangesNothingWhereItMayOnlyRead) {
   admin_options reads;
   reads.read_only = true;
   api other{{pool}, reads};
-  const auto json_type = [](std::string_view name) -> std::string_view {
-    return name == "content-type" ? "application/json" : "";
-  };
   EXPECT_EQ(other.handle({"POST", "/api/v1/pools/test", R"({"action":"pause"})", json_type}).status,
             403U);
   EXPECT_FALSE(pool.stats().paused);
@@ -314,7 +308,6 @@ TEST_F(Api, ChangesNothingWhereItMayOnlyRead) {
 class Log : public Api {
  protected:
   json entries(api& of) {
-    const auto nothing = [](std::string_view) { return std::string_view{}; };
     return json::parse(of.handle({"GET", "/api/v1/log", "", nothing}).body).at("entries");
   }
   api with(admin_log log) {
