@@ -1,5 +1,5 @@
-// A process to look at: pools that scale, fail, hold and hang, behind an admin server, until standard
-// input ends. Says where it is on standard output.
+// A process to look at: pools that scale, fail, hold and hang, behind an admin server, until
+// standard input ends. Says where it is on standard output.
 //   millpool_dashboard_server [--port N] [--pools N]
 #include "millpool/admin_server.hpp"
 #include "millpool/millpool.hpp"

@@ -73,7 +73,8 @@ class P9_PoolBreaker : public test::PoolTest, public ::testing::WithParamInterfa
     for (int i = 0; i < count; ++i) all.push_back(pool.submit([this] { ++ran; }));
     return all;
   }
-  /// Brings the breaker from one of the states to another, while time passes; at last it is disabled.
+  /// Brings the breaker from one of the states to another, while time passes. At last it is
+  /// disabled.
   void change_until(const std::atomic<bool>& over, std::mt19937& random,
                     const std::vector<breaker_state>& states) {
     while (!over) {
