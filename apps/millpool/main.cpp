@@ -1,4 +1,5 @@
 // The program `millpool`: a table of subcommands. Each lies in a folder of its own.
+#include "apps/millpool/drain/drain.hpp"
 #include "apps/millpool/logs/logs.hpp"
 #include "apps/millpool/run/run.hpp"
 #include "apps/millpool/thumbs/thumbs.hpp"
@@ -20,6 +21,9 @@ struct subcommand {
 };
 
 constexpr subcommand subcommands[] = {
+#if defined(MILLPOOL_WITH_DRAIN)
+    {"drain", "asks a process to end in order, and waits until it has", millpool::drain::main},
+#endif
 #if defined(MILLPOOL_WITH_LOGS)
     {"logs", "answers questions about log files of any size, in one pass", millpool::logs::main},
 #endif

@@ -5,9 +5,12 @@
 #if defined(MILLPOOL_WITH_ADMIN)
 #include "millpool/admin_server.hpp"
 
+#include <csignal>
 #include <cstdlib>
 #include <optional>
 #include <stdexcept>
+#include <unistd.h>
+#include <utility>
 
 namespace millpool::app {
 
@@ -50,8 +53,16 @@ admin_session::admin_session(const std::string& address, std::string_view progra
                                 ") must not exceed what the program was started with (" +
                                 std::to_string(most_workers) + ")"};
   };
+  // Once: another signal would end what runs.
+  options.on_drain = [asked = false]() mutable {
+    if (!std::exchange(asked, true)) ::kill(::getpid(), SIGTERM);
+  };
   body_ = std::make_unique<body>(std::move(options));
   complain(program, "admin server at " + body_->server.url());
+}
+
+void admin_session::set_draining() noexcept {
+  if (body_) body_->server.set_draining();
 }
 
 }  // namespace millpool::app
@@ -64,6 +75,7 @@ void add_admin_flag(flags& /*to*/, std::string& /*address*/) {}
 struct admin_session::body {};
 admin_session::admin_session(const std::string& /*address*/, std::string_view /*program*/,
                              std::size_t /*most_workers*/) {}
+void admin_session::set_draining() noexcept {}
 
 }  // namespace millpool::app
 

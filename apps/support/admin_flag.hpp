@@ -14,7 +14,8 @@ namespace millpool::app {
 void add_admin_flag(flags& to, std::string& address);
 
 /// The server that --admin asks for, for all pools of the process, as long as this lives. Where it
-/// is stands on standard error. Its token is the environment's MILLPOOL_ADMIN_TOKEN.
+/// is stands on standard error. Its token is the environment's MILLPOOL_ADMIN_TOKEN. Who asks it to
+/// drain the process sends a SIGTERM, the first time.
 class admin_session {
  public:
   /// \param   address       empty: there is none.
@@ -24,6 +25,9 @@ class admin_session {
   ~admin_session();
   admin_session(const admin_session&) = delete;
   admin_session& operator=(const admin_session&) = delete;
+
+  /// From here on /readyz says that the process is ending.
+  void set_draining() noexcept;
 
  private:
   struct body;

@@ -31,6 +31,7 @@ std::optional<int> signal_events::next() noexcept {
   signalfd_siginfo info;
   if (::read(fd_.get(), &info, sizeof info) != static_cast<ssize_t>(sizeof info))
     return std::nullopt;
+  if (when_one_comes_) when_one_comes_();
   return static_cast<int>(info.ssi_signo);
 }
 

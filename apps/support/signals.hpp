@@ -2,9 +2,11 @@
 
 #include "apps/support/unique_fd.hpp"
 
+#include <functional>
 #include <initializer_list>
 #include <optional>
 #include <signal.h>
+#include <utility>
 
 namespace millpool::app {
 
@@ -26,6 +28,8 @@ class signal_events {
   [[nodiscard]] int fd() const noexcept { return fd_.get(); }
   /// The next signal that waits. Never waits itself.
   [[nodiscard]] std::optional<int> next() noexcept;
+  /// `f` is called by next() before it returns one. It must not throw.
+  void when_one_comes(std::function<void()> f) { when_one_comes_ = std::move(f); }
   /// No events any more: what waits, and what comes, does to the process what it always does.
   void release() noexcept;
   /// The mask that the process was started with: children get it back.
@@ -34,6 +38,7 @@ class signal_events {
  private:
   sigset_t original_mask_{};
   unique_fd fd_;
+  std::function<void()> when_one_comes_{};
 };
 
 }  // namespace millpool::app

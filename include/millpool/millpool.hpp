@@ -27,3 +27,4 @@
 #include "millpool/result/result_channel.hpp"
 #include "millpool/result/task_group.hpp"
 #include "millpool/sync/thread_host.hpp"
+#include "millpool/telemetry/trace_context.hpp"

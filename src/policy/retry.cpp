@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <random>
 #include <stdexcept>
 #include <string>
 
@@ -65,17 +64,6 @@ bool retry_budget::try_spend() noexcept {
 unsigned retry_budget::available() const noexcept {
   const lock_guard lock{mutex_};
   return static_cast<unsigned>(kept_ / whole);
-}
-
-std::uint64_t detail::random_bits() noexcept {
-  static thread_local std::mt19937_64 bits = [] {
-    try {
-      return std::mt19937_64{std::random_device{}()};
-    } catch (...) {  // no such device: the address differs by thread, and mostly by process
-      return std::mt19937_64{static_cast<std::uint64_t>(steady().now().time_since_epoch().count())};
-    }
-  }();
-  return bits();
 }
 
 }  // namespace millpool

@@ -128,6 +128,7 @@ std::vector<purged_task> pool_core::purge() {
   for (auto& [task, when] : all) {
     count_outside(task_state::discarded, task.of_class());
     report_end(task.of_class(), task_state::discarded, waited_since(when.came), {});
+    report_wait(task, task_state::discarded);
     purged.emplace_back(std::move(task), static_cast<unsigned>(when.lane));
     settle_outside();
   }

@@ -132,8 +132,13 @@ std::shared_ptr<pool_core> pool_core::kept_alive() {
 std::expected<void, submit_errc> pool_core::ask_first(queued_task& task, unsigned lane,
                                                       const admission& how) {
   const auto alive = kept_alive();
-  if (const auto why = refusal_of(task, lane)) return refuse(*why);
-  return accept_admitted(task, lane, how);
+  std::optional<submit_span> span;
+  if (task_extras* const asked = task.extras(); has_spans(options_, asked)) {
+    span.emplace(options_, name_of(asked->of_class), lane, *asked);
+  }
+  const auto why = refusal_of(task, lane);
+  const auto answer = why ? refuse(*why) : accept_admitted(task, lane, how);
+  return span ? span->tell(answer) : answer;
 }
 
 std::optional<submit_errc> pool_core::refusal_of(const queued_task& task, unsigned lane) {
@@ -360,6 +365,9 @@ void pool_core::forget(detail::repeated_task& task) noexcept {
 std::expected<void, submit_errc> pool_core::accept_due(queued_task& task, unsigned lane) {
   if (forked()) return refuse(submit_errc::forked);
   if (const auto why = refusal_of(task, lane)) return refuse(*why);
+  if (task_extras* const asked = task.extras(); has_spans(options_, asked)) {
+    asked->submitted = options_.time->now();
+  }
   const time_point submitted = stamp_now(lane);
   const queue_status pushed = channel_.try_push(std::move(task), place_of(task, lane, submitted));
   if (pushed == queue_status::success) {
@@ -693,8 +701,16 @@ void pool_core::end_outside(queued_task&& task, time_point submitted, task_state
   if (options_.on_task_end) {
     report_end(of_class, state, waited_since(submitted), {});
   }
+  report_wait(task, state);
   std::move(task).end(state);
   settle_outside();
+}
+
+// Of one that never ran.
+void pool_core::report_wait(const queued_task& task, task_state state) const noexcept {
+  const task_extras* const asked = task.extras();
+  if (!has_spans(options_, asked)) return;
+  tell_wait(options_, name_of(asked->of_class), *asked, options_.time->now(), state);
 }
 
 // Half of a join has no time of its submission.

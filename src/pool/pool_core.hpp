@@ -20,6 +20,7 @@
 #include "src/pool/own_tasks.hpp"
 #include "src/pool/settings.hpp"
 #include "src/pool/stamp.hpp"
+#include "src/pool/task_spans.hpp"
 #include "src/pool/time_cells.hpp"
 #include "src/pool/timers.hpp"
 #include "src/pool/watchdog.hpp"
@@ -293,6 +294,7 @@ class pool_core : public std::enable_shared_from_this<pool_core> {
   }
   void report_end(const class_record* of_class, task_state state, duration waited,
                   duration ran) const noexcept;
+  void report_wait(const queued_task& task, task_state state) const noexcept;
   void report_unhandled(std::exception_ptr error, const class_record* of_class) const noexcept;
 
   // ---- the operator's side
@@ -368,10 +370,11 @@ class pool_core : public std::enable_shared_from_this<pool_core> {
         pool_conditions::asks_first | pool_conditions::asks_breaker | pool_conditions::sheds;
     if (conditions_.any_of(asks)) [[unlikely]]
       return true;
-    if (!is(pool_conditions::judged)) [[likely]]
+    const task_extras* const asked = task.extras();
+    if (asked == nullptr) [[likely]]
       return false;
-    const class_record* const of_class = task.of_class();
-    return of_class != nullptr && of_class->asks();
+    if (has_spans(options_, asked)) return true;
+    return is(pool_conditions::judged) && asked->of_class != nullptr && asked->of_class->asks();
   }
   [[nodiscard]] std::optional<submit_errc> refusal_of(const queued_task& task, unsigned lane);
   [[nodiscard]] bool is_shed(std::size_t lane) noexcept;

@@ -79,6 +79,7 @@ pool_options pool_core::with_what_stays(const pool_options& wanted, const std::s
   stays_unset("on_stuck", options_.on_stuck, wanted.on_stuck);
   stays_unset("admit", options_.admit, wanted.admit);
   stays_unset("on_task_end", options_.on_task_end, wanted.on_task_end);
+  stays_unset("on_span", options_.on_span, wanted.on_span);
   stays_unset("on_unhandled", options_.on_unhandled, wanted.on_unhandled);
   stays_unset("on_worker_start", options_.on_worker_start, wanted.on_worker_start);
   stays_unset("on_worker_stop", options_.on_worker_stop, wanted.on_worker_stop);

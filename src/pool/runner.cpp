@@ -3,6 +3,7 @@
 
 #include "millpool/sync/asymmetric_barrier.hpp"
 #include "src/pool/pool_core.hpp"
+#include "src/pool/task_spans.hpp"
 #include "src/pool/thread_view.hpp"
 
 #include <algorithm>
@@ -103,6 +104,7 @@ void runner::run_to_its_end(queued_task&& task, time_point submitted) noexcept {
   push(here);
   task_state state = task_state::succeeded;
   std::exception_ptr error;
+  std::optional<run_span> span;
   auto verdict = verdict_on(asked.get(), stop, start);
   if (!verdict && pass.is_refused) {
     verdict = task_state::discarded;
@@ -116,16 +118,23 @@ void runner::run_to_its_end(queued_task&& task, time_point submitted) noexcept {
         asked ? std::min(asked->deadline, deadline_after(start, asked->timeout)) : no_deadline;
     if (asked && asked->attempt > 1) core_.count_retry(of_class);
     task_context context{stop, place_, time, until, asked.get(), pass.in_fallback};
+    if (asked && asked->trace) span.emplace(core_.options(), *asked, start);
     try {
       std::move(task).run(context);  // P2: it destroys the closure
     } catch (...) {
       state = state_of_exception(error);
     }
+    if (span) span->leave();
   }
   if (pop(here)) {
     const duration took = measured && !verdict ? time.now() - start : duration{};
     if (measured && !verdict) measure(of_class, submitted, waited, took);
     breakers.leave(pass, state, error);
+    if (span) {
+      span->tell(core_.options(), name_of(of_class), *asked, state, error);
+    } else if (verdict && has_spans(core_.options(), asked.get())) {
+      tell_wait(core_.options(), name_of(of_class), *asked, start, state);
+    }
     end(target, of_class, state, std::move(error), waited, took);
   } else if (is_forked_half) {
     target->complete(task_state::abandoned);
@@ -263,7 +272,7 @@ bool runner::run_here(queued_task& task, unsigned lane) {
     for (std::size_t turns = nesting_max; turns > 0; --turns) {
       auto deeper = core_.take_put_off_surplus();
       if (!deeper) break;
-      run(std::move(deeper->task), deeper->submitted);
+      run_for_another(std::move(*deeper));
     }
   }
   --nested_here_;
@@ -284,8 +293,14 @@ bool runner::run_one_waiting() noexcept {
     core_.kept().any_of(0, [&](own_tasks& each) { return (next = each.steal()).has_value(); });
   }
   if (!next) return false;
-  run(std::move(next->task), next->submitted);
+  run_for_another(std::move(*next));
   return true;
+}
+
+// Inside a task that it has nothing to do with.
+void runner::run_for_another(waiting_task&& task) noexcept {
+  const trace_scope none{nullptr};
+  run(std::move(task.task), task.submitted);
 }
 
 bool runner::keep(queued_task&, unsigned, const admission&) noexcept { return false; }
@@ -299,7 +314,7 @@ bool runner::run_waiting(const void* owner) noexcept {
     if (!next) next = core_.take_owned_by(owner, is_it);
     if (!next) break;
     const bool before = std::exchange(runs_for_a_wait_, true);
-    run(std::move(next->task), next->submitted);
+    run_for_another(std::move(*next));
     runs_for_a_wait_ = before;
     if (is_it) return true;
   }

@@ -297,6 +297,7 @@ class runner : public thread_host {
   [[nodiscard]] bool has_a_place() const noexcept;
   void gives_its_place() noexcept;
   void takes_its_place() noexcept;
+  void run_for_another(waiting_task&& task) noexcept;
   void run_while_blocked(queued_task&& task, time_point submitted) noexcept;
   [[nodiscard]] static bool is_plain(const task_words& task, time_point submitted) noexcept;
   void run_plain(const task_words& task) noexcept;

@@ -213,8 +213,10 @@ worker_pool::wishes worker_pool::asked_for_something(const task_options& options
   }
   const std::optional<duration> start_by = options.start_by ? options.start_by : defaults.start_by;
   const std::optional<duration> timeout = options.timeout ? options.timeout : defaults.timeout;
+  const trace_context* const works_for = trace_context::current();
   if (of_class == nullptr && !start_by && !timeout && !options.deadline && !options.serial_key &&
-      !options.fair_key && options.attempt == 1 && !options.stop_token.stop_possible()) {
+      !options.fair_key && options.attempt == 1 && !options.stop_token.stop_possible() &&
+      works_for == nullptr) {
     return {lane, nullptr};
   }
   task_extras_ptr extras{::new (allocate_block(sizeof(task_extras))) task_extras{
@@ -227,6 +229,7 @@ worker_pool::wishes worker_pool::asked_for_something(const task_options& options
       .lane = lane,
       .serial_key = of_its_class ? of_its_class : options.serial_key,
       .fair_key = options.fair_key}};
+  if (works_for != nullptr) extras->trace = *works_for;
   if (start_by) {
     extras->start_by = deadline_after(deadline_after(time.now(), later), *start_by);
   }
@@ -339,6 +342,7 @@ void purged_task::operator()() {
   const std::stop_token stop = task_.stop_token();
   const task_extras_ptr asked{task_.extras()};
   task_context context{stop, nowhere, steady(), no_deadline, asked.get()};
+  const trace_scope works_for{asked ? asked->trace : std::nullopt};
   if (target == nullptr) return std::move(task_).run(context);
   task_state state = task_state::succeeded;
   try {

@@ -1,6 +1,7 @@
 #include "millpool/policy/retry.hpp"
 
 #include "millpool/base/manual_clock.hpp"
+#include "millpool/telemetry/trace_context.hpp"
 #include "tests/support/gate.hpp"
 #include "tests/support/pool_fixture.hpp"
 #include "tests/support/run_together.hpp"
@@ -198,6 +199,20 @@ TEST_P(Retry, SpendsFromItsBudget) {
   time.advance(seconds{1});
   EXPECT_THROW(second.get(), std::runtime_error);
   EXPECT_EQ(calls, 3);
+}
+
+TEST_P(Retry, EachAttemptWorksForTheTraceOfWhoWantsIt) {
+  worker_pool pool{options()};
+  const trace_context trace = trace_context::start();
+  std::atomic<int> right{0};
+  const trace_scope here{&trace};
+  auto ended = submit_with_retry(pool, {.max_attempts = 3, .backoff = duration::zero()}, [&] {
+    const trace_context* const works_for = trace_context::current();
+    if (works_for != nullptr && works_for->span_id == trace.span_id) ++right;
+    throw std::runtime_error{"again"};
+  });
+  EXPECT_THROW(ended.get(), std::runtime_error);
+  EXPECT_EQ(right, 3);
 }
 
 }  // namespace

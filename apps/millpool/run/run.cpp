@@ -185,7 +185,8 @@ int main(int argc, char** argv) {
     // Before signals become events: there is no loop that would hear them.
     if (options.dry_run) return dry_run(options, command, std::move(*source));
     app::signal_events signals{SIGINT, SIGTERM, SIGHUP, SIGQUIT};
-    const app::admin_session admin{options.admin, "millpool run", options.jobs};
+    app::admin_session admin{options.admin, "millpool run", options.jobs};
+    signals.when_one_comes([&admin] { admin.set_draining(); });
     return run_all(options, command, std::move(*source), signals, programs);
   } catch (const std::exception& error) {
     return refuse(error.what());

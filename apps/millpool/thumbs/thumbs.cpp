@@ -113,7 +113,8 @@ int main(int argc, char** argv) {
   }
   try {
     app::signal_events signals{SIGINT, SIGTERM, SIGHUP};
-    const app::admin_session admin{options.admin, "millpool thumbs", options.jobs};
+    app::admin_session admin{options.admin, "millpool thumbs", options.jobs};
+    signals.when_one_comes([&admin] { admin.set_draining(); });
     return run_all(options, *dest, std::move(*log), signals);
   } catch (const std::exception& error) {
     return refuse(error.what());

@@ -241,11 +241,15 @@ admin_server::~admin_server() = default;
 
 std::uint16_t admin_server::port() const noexcept { return body_->where().port(); }
 
+std::string url_of(const admin_options& options) {
+  const bool is_v6 = options.host.find(':') != std::string::npos;
+  return "http://" + (is_v6 ? "[" + options.host + "]" : options.host) + ":" +
+         std::to_string(options.port);
+}
+
 std::string admin_server::url() const {
   const tcp::endpoint at = body_->where();
-  const std::string host = at.address().to_string();
-  return "http://" + (at.address().is_v6() ? "[" + host + "]" : host) + ":" +
-         std::to_string(at.port());
+  return url_of({.host = at.address().to_string(), .port = at.port()});
 }
 
 void admin_server::set_draining() noexcept { body_->pools().set_draining(); }

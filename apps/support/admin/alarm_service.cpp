@@ -1,5 +1,6 @@
 #include "millpool/alarm_service.hpp"
 
+#include "apps/support/admin/http_client.hpp"
 #include "apps/support/io.hpp"
 #include "millpool/pool/metrics.hpp"
 #include "millpool/sync/signals_blocked.hpp"
@@ -20,16 +21,11 @@
 #include <thread>
 #include <utility>
 
-#if defined(MILLPOOL_WITH_CURL)
-#include <curl/curl.h>
-#endif
-
 namespace millpool {
 namespace {
 
 void say(const std::string& line) noexcept { app::complain("millpool", line); }
 
-#if defined(MILLPOOL_WITH_CURL)
 // A bot says no with a status of 200: {"errcode": 310000, "errmsg": …}, {"code": 19001, "msg": …}.
 std::string refusal_in(const std::string& said) {
   using json = nlohmann::json;
@@ -46,41 +42,11 @@ std::string refusal_in(const std::string& said) {
 }
 
 std::string post(const std::string& url, const std::string& body) {
-  static const CURLcode begun = curl_global_init(CURL_GLOBAL_DEFAULT);
-  const std::unique_ptr<CURL, void (*)(CURL*)> to{curl_easy_init(), curl_easy_cleanup};
-  if (begun != CURLE_OK || !to) return "libcurl cannot begin";
-  const std::unique_ptr<curl_slist, void (*)(curl_slist*)> headers{
-      curl_slist_append(nullptr, "Content-Type: application/json; charset=utf-8"),
-      curl_slist_free_all};
-  std::string error(CURL_ERROR_SIZE, '\0');
-  std::string said;
-  const auto keep = +[](char* text, std::size_t size, std::size_t count, void* into) {
-    auto& all = *static_cast<std::string*>(into);
-    constexpr std::size_t most = 4096;
-    all.append(text, std::min(size * count, most - std::min(most, all.size())));
-    return size * count;
-  };
-  curl_easy_setopt(to.get(), CURLOPT_URL, url.c_str());
-  curl_easy_setopt(to.get(), CURLOPT_PROTOCOLS_STR, "http,https");
-  curl_easy_setopt(to.get(), CURLOPT_HTTPHEADER, headers.get());
-  curl_easy_setopt(to.get(), CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(body.size()));
-  curl_easy_setopt(to.get(), CURLOPT_POSTFIELDS, body.c_str());
-  curl_easy_setopt(to.get(), CURLOPT_WRITEFUNCTION, keep);
-  curl_easy_setopt(to.get(), CURLOPT_WRITEDATA, &said);
-  curl_easy_setopt(to.get(), CURLOPT_TIMEOUT_MS, 5000L);
-  curl_easy_setopt(to.get(), CURLOPT_NOSIGNAL, 1L);
-  curl_easy_setopt(to.get(), CURLOPT_FAILONERROR, 1L);
-  curl_easy_setopt(to.get(), CURLOPT_ERRORBUFFER, error.data());
-  const CURLcode sent = curl_easy_perform(to.get());
-  if (sent == CURLE_OK) return refusal_in(said);
-  error.resize(error.find('\0') == std::string::npos ? error.size() : error.find('\0'));
-  return error.empty() ? curl_easy_strerror(sent) : error;
+  const admin::http_answer answer = admin::http_post(url, body);
+  if (!answer.wrong.empty()) return answer.wrong;
+  if (answer.status >= 400) return "the answer is " + std::to_string(answer.status);
+  return refusal_in(answer.body);
 }
-#else
-std::string post(const std::string& /*url*/, const std::string& /*body*/) {
-  return "this program was built without libcurl";
-}
-#endif
 
 void check(const alarm_options& options) {
   (void)alarm_watch{options.rules};
@@ -90,9 +56,7 @@ void check(const alarm_options& options) {
                                 std::to_string(options.interval.count()) + " ns"};
   }
   for (const alarm_sink& each : options.sinks) {
-    if (each.url.empty() || each.url.starts_with("http://") || each.url.starts_with("https://")) {
-      continue;
-    }
+    if (each.url.empty() || admin::is_http_url(each.url)) continue;
     throw std::invalid_argument{"alarm_sink.url: must begin with http:// or https://, is '" +
                                 each.url + "'"};
   }

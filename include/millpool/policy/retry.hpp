@@ -3,10 +3,12 @@
 
 #include "millpool/base/clock.hpp"
 #include "millpool/base/errors.hpp"
+#include "millpool/base/random.hpp"
 #include "millpool/pool/task_options.hpp"
 #include "millpool/pool/worker_pool.hpp"
 #include "millpool/result/future.hpp"
 #include "millpool/sync/mutex.hpp"
+#include "millpool/telemetry/trace_context.hpp"
 
 #include <chrono>
 #include <cstdint>
@@ -88,9 +90,6 @@ future<task_result<F>> submit_with_retry(worker_pool& pool, retry_policy policy,
 
 namespace detail {
 
-/// 64 bits, other ones each time.
-[[nodiscard]] std::uint64_t random_bits() noexcept;
-
 /// Completes `to` as the other has ended.
 template <class T>
 void tell(completion_ref<result_state<T>> to, result<T> ended) noexcept {
@@ -122,6 +121,7 @@ class retried : public std::enable_shared_from_this<retried<F>> {
         policy_{std::move(policy)},
         options_{std::move(options)},
         budget_{budget},
+        trace_{trace_context::copy_of_current()},
         f_(std::forward<G>(f)),
         last_{new result_state<T>{pool.clock()}} {}
 
@@ -165,6 +165,7 @@ class retried : public std::enable_shared_from_this<retried<F>> {
     if (options_.deadline && when >= *options_.deadline) return false;
     if (budget_ != nullptr && !budget_->try_spend()) return false;
     ++options_.attempt;
+    const trace_scope as_the_first{trace_};
     try {
       follow(pool_.submit_at(when, attempt(), options_));
     } catch (...) {  // there is no memory, or no thread for the timer
@@ -187,6 +188,7 @@ class retried : public std::enable_shared_from_this<retried<F>> {
   const retry_policy policy_;
   task_options options_;  // of the attempt that is under way
   retry_budget* const budget_;
+  const std::optional<trace_context> trace_;
   F f_;
   std::exception_ptr last_thrown_{};
   completion_ref<result_state<T>> last_;  // until it is completed

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "millpool/pool/worker_pool.hpp"
+#include "millpool/telemetry/trace_context.hpp"
 
 #include <bit>
 #include <cstdint>
@@ -39,7 +40,10 @@ class forked_half final : public completion {
     throw task_stopped{state_};
   }
 
-  void run() { std::invoke(f_); }
+  void run() {
+    const trace_scope as_in_the_other_half{trace_};
+    std::invoke(f_);
+  }
 
   static forked_half* at(std::uint64_t a) noexcept { return std::bit_cast<forked_half*>(a); }
 
@@ -47,6 +51,7 @@ class forked_half final : public completion {
   void destroy() noexcept override {}  // it lies on a stack
 
   F& f_;
+  const trace_context* const trace_{trace_context::current()};
   std::exception_ptr error_;
   task_state state_{};
 };

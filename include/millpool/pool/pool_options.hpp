@@ -8,6 +8,7 @@
 #include "millpool/pool/scaling.hpp"
 #include "millpool/pool/shedding.hpp"
 #include "millpool/pool/shutdown.hpp"
+#include "millpool/pool/span_info.hpp"
 #include "millpool/pool/stuck_info.hpp"
 #include "millpool/pool/task_breaker.hpp"
 #include "millpool/pool/task_options.hpp"
@@ -142,6 +143,11 @@ struct pool_options {
   std::function<std::optional<submit_errc>(const submission_info&)> admit{};
   /// A task has ended and is counted; its result is seen once this returns.
   std::function<void(const task_end_info&)> on_task_end{};
+  /// A part of the way of a task whose submitter worked for a sampled trace: see trace_scope. Of
+  /// submit on the submitter's thread, once it is answered; of wait and run where the task ran, one
+  /// after the other, before its result is seen. Not of what is abandoned, nor of a delayed task's
+  /// submission. Where it is set such a task is submitted by itself, also in a range.
+  std::function<void(const span_info&)> on_span{};
 
   /// A posted task threw. Unset: one line on standard error. It is counted as failed in any case.
   std::function<void(std::exception_ptr, const unhandled_info&)> on_unhandled{};

@@ -6,6 +6,7 @@
 #include "millpool/channel/serial_keys.hpp"
 #include "millpool/pool/task_options.hpp"
 #include "millpool/result/completion.hpp"
+#include "millpool/telemetry/trace_context.hpp"
 
 #include <algorithm>
 #include <array>
@@ -66,6 +67,9 @@ struct task_extras {
   /// Held from where it is taken to its end: its own, or its class's limit.
   std::optional<millpool::serial_key> serial_key{};
   std::optional<std::uint64_t> fair_key{};
+  /// What it works for: what its submitter did, or, once on_span hears of it, its submission.
+  std::optional<trace_context> trace{};
+  time_point submitted{};  ///< of one that on_span hears of
   /// Made when the running task first asks for its stop_token(), and then the extras' own.
   atomic<deadline_stop*> stop{nullptr};
 

@@ -12,6 +12,7 @@
 #include "millpool/pool/task.hpp"
 #include "millpool/pool/task_options.hpp"
 #include "millpool/result/future.hpp"
+#include "millpool/telemetry/trace_context.hpp"
 
 #include <concepts>
 #include <cstddef>
@@ -88,6 +89,8 @@ class worker_pool {
   /// counted in stats() in any case.
   template <submittable F>
   std::expected<void, submit_errc> post(F&& f) {
+    if (trace_context::current() != nullptr) [[unlikely]]
+      return post(task_options{}, std::forward<F>(f));
     if constexpr (detail::fits_words<std::decay_t<F>, 16>) {
       return accept(make_plain_task<std::decay_t<F>>(f), default_priority);
     } else {
@@ -356,7 +359,8 @@ class worker_pool {
     const bool something = options.priority || options.timeout || options.start_by ||
                            options.deadline || options.serial_key || options.fair_key ||
                            options.stop_token.stop_possible() || options.attempt != 1 ||
-                           options.task_class.record_ != nullptr;
+                           options.task_class.record_ != nullptr ||
+                           trace_context::current() != nullptr;
     if (!something) return {default_priority, nullptr};
     return asked_for_something(options, clock(), {});
   }

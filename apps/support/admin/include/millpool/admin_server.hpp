@@ -94,6 +94,8 @@ class admin_server {
 /// Whether no other machine can reach its host. \throws std::invalid_argument: that is no address.
 [[nodiscard]] bool is_loopback(const admin_options& options);
 
+/// "http://127.0.0.1:9464"
+[[nodiscard]] std::string url_of(const admin_options& options);
 /// "127.0.0.1:9464", "[::1]:9464", ":9464" (loopback), "9464": for a flag.
 /// \return the host and port in options. \throws std::invalid_argument.
 [[nodiscard]] admin_options parse_admin_address(const std::string& text);
