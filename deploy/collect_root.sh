@@ -1,0 +1,32 @@
+#!/usr/bin/env bash
+# Usage: collect_root.sh BINARY DIR
+# Makes DIR the root of an image that can run BINARY as /usr/bin/NAME, and nothing else: the program,
+# the shared libraries that it needs, a user that is not root, the certificates of the authorities.
+# No shell. Called again with another BINARY, it adds that one.
+set -euo pipefail
+binary=${1:?usage: collect_root.sh BINARY DIR}
+dir=${2:?usage: collect_root.sh BINARY DIR}
+certificates=/etc/ssl/certs/ca-certificates.crt
+
+die() { echo "collect_root.sh: $*" >&2; exit 1; }
+[[ -x $binary && -f $binary ]] || die "$binary is no program"
+[[ -r $certificates ]] || die "$certificates is not there: install ca-certificates"
+
+mkdir -p "$dir"/{etc/ssl/certs,tmp,usr/bin}
+chmod 1777 "$dir/tmp"
+install -m 755 "$binary" "$dir/usr/bin/"
+
+# A program that is linked statically needs none; then ldd fails.
+needed=$(ldd "$binary" 2>/dev/null) || needed=""
+[[ $needed != *"not found"* ]] || die "$binary lacks $(grep 'not found' <<<"$needed")"
+# "	libz.so.1 => /lib/.../libz.so.1 (0x...)", "	/lib64/ld-linux-x86-64.so.2 (0x...)"
+awk '$2 == "=>" && $3 ~ /^\// { print $3 } $1 ~ /^\// { print $1 }' <<<"$needed" |
+  while read -r library; do
+    mkdir -p "$dir$(dirname "$library")"
+    install -m 755 "$(realpath "$library")" "$dir$library"
+  done
+
+echo 'nonroot:x:65532:65532::/tmp:/nonexistent' >"$dir/etc/passwd"
+echo 'nonroot:x:65532:' >"$dir/etc/group"
+echo 'hosts: files dns' >"$dir/etc/nsswitch.conf"
+install -m 644 "$certificates" "$dir$certificates"
