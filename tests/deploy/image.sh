@@ -1,0 +1,68 @@
+#!/usr/bin/env bash
+# What the image holds: the program runs in it, as nobody in particular, without a shell. And the
+# units of systemd have no fault.
+# shellcheck disable=SC1091,SC2154  # lib.sh sets some
+. "$(dirname "$0")/../e2e/lib.sh"
+needs ldd
+skipped=0
+skip() { echo "skipped: $*"; skipped=1; }
+
+image=$scratch/image
+holds "it is made" bash "$ROOT/deploy/collect_root.sh" "$millpool" "$image"
+equal "it has one program" /usr/bin/millpool \
+  "$(find "$image" -type f -perm /111 ! -name '*.so*' -printf '/%P\n')"
+equal "no shell" "" "$(find "$image" \( -name '*sh' -o -name 'busybox*' \) -printf '/%P\n')"
+equal "no link that leads out" "" "$(find "$image" -type l)"
+equal "no program with another's rights" "" "$(find "$image" -type f -perm /6000)"
+equal "nothing that all may write to, but /tmp" /tmp "$(find "$image" -perm /002 ! -type l -printf '/%P\n')"
+contains "its user is not root" nonroot:x:65532:65532: "$(cat "$image/etc/passwd")"
+holds "it has certificates" grep -q BEGIN "$image/etc/ssl/certs/ca-certificates.crt"
+
+inside() { chroot --userspec=65532:65532 "$image" /usr/bin/millpool "$@"; }
+chmod 755 "$scratch"  # for that user
+if chroot --userspec=65532:65532 / true 2>/dev/null; then
+  equal "it says its version" "$("$millpool" --version)" "$(inside --version 2>&1)"
+  equal "it has its help" "$("$millpool" run --help)" "$(inside run --help 2>&1)"
+  equal "it runs what is there: itself" "$("$millpool" --version)" \
+    "$(inside run /usr/bin/millpool {} ::: --version 2>&1)"
+  status=0
+  inside run --shell 'echo {}' ::: 1 >/dev/null 2>&1 || status=$?
+  holds "what needs a shell fails" test "$status" -ne 0
+else
+  skip "only root may chroot"
+fi
+
+said=$(bash "$ROOT/deploy/collect_root.sh" "$scratch/absent" "$scratch/other" 2>&1)
+equal "a program that is absent ends it with 1" 1 $?
+contains "and one sentence" "absent is no program" "$said"
+
+# ---- the recipe
+recipe=$ROOT/deploy/Containerfile
+final=$(sed -n '/^FROM scratch$/,$p' "$recipe")
+contains "its last stage begins with nothing" "FROM scratch" "$final"
+contains "it is not root's" "USER 65532:65532" "$final"
+contains "it starts the program" 'ENTRYPOINT ["/usr/bin/millpool"]' "$final"
+equal "it takes only what was collected" "COPY --from=build /image/ /" "$(grep -E '^(COPY|ADD|RUN)' <<<"$final")"
+contains "what the test has made is made there" \
+  "bash deploy/collect_root.sh build/release/millpool /image" "$(cat "$recipe")"
+holds "its preset is there" grep -q '"name": "release"' "$ROOT/CMakePresets.json"
+
+# ---- systemd
+if command -v systemd-analyze >/dev/null; then
+  mkdir units
+  for unit in service socket; do  # the program is not in /usr/bin yet
+    sed "s|/usr/bin/millpool |$millpool |" "$ROOT/deploy/systemd/millpool@.$unit" >"units/millpool@.$unit"
+  done
+  equal "systemd-analyze verify" "" \
+    "$(systemd-analyze verify --man=no "units/millpool@.service" "units/millpool@.socket" 2>&1)"
+  if systemd-analyze security --help 2>/dev/null | grep -q -e --offline; then
+    # 10 is exposed, 0 is not.
+    holds "it is hardened" systemd-analyze security --offline=true --threshold=20 --no-pager \
+      "units/millpool@.service" >/dev/null
+  fi
+  sed -i 's/^NoNewPrivileges=yes/NoNewPrivilege=yes/' units/millpool@.service
+  holds "a fault is found" test -n "$(systemd-analyze verify --man=no units/millpool@.service 2>&1)"
+else
+  skip "no systemd-analyze"
+fi
+((faults)) || ((!skipped)) || exit 77

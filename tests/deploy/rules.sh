@@ -1,0 +1,28 @@
+#!/usr/bin/env bash
+# The rules for Prometheus: promtool finds no fault, and each alert has a case in which it fires and
+# one in which only a little is missing.
+# shellcheck disable=SC1091,SC2154  # lib.sh sets some
+. "$(dirname "$0")/../e2e/lib.sh"
+needs promtool
+cd "$ROOT/deploy/prometheus" || exit 1
+
+out=$(promtool check rules --lint=all --lint-fatal rules.yaml 2>&1) || fault "promtool check rules" "$out"
+out=$(promtool test rules rules_test.yaml 2>&1) || fault "promtool test rules" "$out"
+equal "the chart's rules are these" ../helm/millpool/files/rules.yaml "$(readlink rules.yaml)"
+
+alerts=$(sed -n 's/^ *- alert: //p' rules.yaml | sort)
+holds "there are alerts" test -n "$alerts"
+equal "each alert fires in a test" "$alerts" \
+  "$(grep -o 'ALERTS{alertname="[A-Za-z]*"' rules_test.yaml | cut -d'"' -f2 | sort -u)"
+equal "and has one in which it is silent" "$alerts" \
+  "$(sed -n "s/^ *- name: '\([A-Za-z]*\): silent.*/\1/p" rules_test.yaml | sort -u)"
+
+# A test that passes whatever the rules are would be none: with each threshold out of reach, and with
+# each within reach, it fails.
+for change in 's/> 0\.9$/> 90/' 's/> 0\.05$/> 0.03/' 's/> 300$/> 200/' 's/reason!="closed"/reason!=""/' \
+  's/"open|forced_open"/"open"/'; do
+  sed "$change" rules.yaml >"$scratch/rules.yaml"
+  cp rules_test.yaml "$scratch/"
+  holds "$change changes something" eval '! cmp -s rules.yaml "$scratch/rules.yaml"'
+  holds "the tests see $change" eval '! promtool test rules "$scratch/rules_test.yaml" >/dev/null 2>&1'
+done
