@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # The rules for Prometheus: promtool finds no fault, and each alert has a case in which it fires and
 # one in which only a little is missing.
-# shellcheck disable=SC1091,SC2154  # lib.sh sets some
+# shellcheck disable=SC1091,SC2154,SC2016  # lib.sh sets some; eval expands what is in quotes
 . "$(dirname "$0")/../e2e/lib.sh"
 needs promtool
 cd "$ROOT/deploy/prometheus" || exit 1
