@@ -7,9 +7,11 @@ needs curl prometheus promtool jq python3
 dashboard_server=${DASHBOARD_SERVER:?a server with pools to look at}
 dashboard=$ROOT/deploy/grafana/millpool.json
 
+quietly() { "$@" >/dev/null; }
+
 # ---- what the dashboard is
 board() { jq -r "$1" "$dashboard"; }
-holds "it is JSON" jq -e . "$dashboard" >/dev/null
+holds "it is JSON" quietly jq -e . "$dashboard"
 equal "it is the chart's" ../helm/millpool/files/millpool.json "$(readlink "$dashboard")"
 equal "its schema is one that Grafana 9 reads" true "$(board '.schemaVersion >= 36')"
 equal "its rows" "Overview, Waits, Workers and scaling, Errors and breaker, Stuck, Process" \
@@ -17,7 +19,7 @@ equal "its rows" "Overview, Waits, Workers and scaling, Errors and breaker, Stuc
 equal "its variables" "datasource job instance pool" "$(board '[.templating.list[].name] | join(" ")')"
 equal "each panel has a title, a description and a unit" "" \
   "$(board '.panels[] | select(.type != "row") |
-     select((.title and .description and .fieldConfig.defaults.unit) | not) | .id')"
+     select([.title, .description, .fieldConfig.defaults.unit] | any(. == null or . == "")) | .id')"
 equal "no two have one number" "" "$(board '[.panels[].id] | group_by(.)[] | select(length > 1)[0]')"
 equal "none lies on another" "" "$(board '[.panels[] | {title} + .gridPos] as $all |
   $all[] as $a | $all[] as $b | select($a.title < $b.title and
@@ -73,7 +75,7 @@ scrape_configs:
       - targets: ["${run_url#http://}"]
         labels: {namespace: shop, service: run, pod: run-0}
 END
-holds "its configuration is right" promtool check config prometheus.yml >/dev/null
+holds "its configuration is right" quietly promtool check config prometheus.yml
 prometheus --config.file=prometheus.yml --storage.tsdb.path=data --web.listen-address="127.0.0.1:$port" \
   >prometheus.log 2>&1 &
 ours+=($!)
@@ -96,7 +98,7 @@ await "counters count" answers 'rate(millpool_tasks_total{job="run",outcome="suc
 while IFS=$'\t' read -r name query; do
   [[ $query =~ ^label_values\((.*),\ ([a-z]+)\)$ ]] || fault "what is $query?"
   values=$(api "label/${BASH_REMATCH[2]}/values" --data-urlencode "match[]=${BASH_REMATCH[1]//\$[a-z]*\"/.+\"}")
-  holds "there is a choice of $name" jq -e '.data | length > 0' <<<"$values" >/dev/null
+  holds "there is a choice of $name" quietly jq -e '.data | length > 0' <<<"$values"
 done < <(board '.templating.list[] | select(.type == "query") | [.name, .query.query] | @tsv')
 
 queries=0
@@ -150,8 +152,8 @@ for kind in rules externalRules; do
   equal "$kind has its metrics" 2 "${#wanted[@]}"
   for i in "${!wanted[@]}"; do
     series=${found[i]%%\{*}
-    holds "the adapter finds ${found[i]}" jq -e '.data | length > 0' \
-      <<<"$(api series --data-urlencode "match[]=${found[i]}")" >/dev/null
+    holds "the adapter finds ${found[i]}" quietly jq -e '.data | length > 0' \
+      <<<"$(api series --data-urlencode "match[]=${found[i]}")"
     matchers='namespace="shop",pod=~"orders-0|run-0",pool=~"orders|run"' count=2
     [[ $kind == rules ]] || matchers='namespace="shop",pool="orders",service="orders"' count=1
     query=${wanted[i]//<<.Series>>/$series}
