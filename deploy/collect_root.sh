@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Usage: collect_root.sh BINARY DIR
-# Makes DIR the root of an image that can run BINARY as /usr/bin/NAME, and nothing else: the program,
-# the shared libraries that it needs, a user that is not root, the certificates of the authorities.
-# No shell. Called again with another BINARY, it adds that one.
+# Makes DIR the root of an image that can run BINARY as /usr/bin/NAME, and nothing else: the
+# program, the shared libraries that it needs, a user that is not root, the certificates of the
+# authorities. No shell. Called again with another BINARY, it adds that one.
 set -euo pipefail
 binary=${1:?usage: collect_root.sh BINARY DIR}
 dir=${2:?usage: collect_root.sh BINARY DIR}

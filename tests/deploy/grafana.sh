@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# The dashboard, the rules and the adapter's queries before a real Prometheus, which scrapes a run with
-# a token, and a program whose pools scale, fail, hold and hang: each query has an answer.
+# The dashboard, the rules and the adapter's queries before a real Prometheus, which scrapes a run
+# with a token, and a program whose pools scale, fail, hold and hang: each query has an answer.
 # shellcheck disable=SC1091,SC2154,SC2016  # lib.sh sets some; what is in quotes is for others
 . "$(dirname "$0")/../e2e/lib.sh"
 needs curl prometheus promtool jq python3

@@ -29,7 +29,7 @@ if chroot --userspec=65532:65532 / true 2>/dev/null; then
   status=0
   inside run --shell 'echo {}' ::: 1 >/dev/null 2>&1 || status=$?
   holds "what needs a shell fails" test "$status" -ne 0
-  # What the pod's preStop calls ends a run in there, as it stands in the manifest, but for the port.
+  # What the pod's preStop calls ends a run in there, as it is in the manifest, but for the port.
   mapfile -t drain < <(awk '/preStop:/ { inside = 1 } inside && $1 == "-" { gsub(/"/, ""); print $2 }
     inside && /securityContext:/ { exit }' "$ROOT/deploy/manifests/deployment.yaml")
   equal "preStop drains" "/usr/bin/millpool drain" "${drain[*]:0:2}"

@@ -17,8 +17,8 @@ equal "each alert fires in a test" "$alerts" \
 equal "and has one in which it is silent" "$alerts" \
   "$(sed -n "s/^ *- name: '\([A-Za-z]*\): silent.*/\1/p" rules_test.yaml | sort -u)"
 
-# A test that passes whatever the rules are would be none: with each threshold out of reach, and with
-# each within reach, it fails.
+# A test that passes whatever the rules are would be none: with thresholds out of reach, or within
+# reach too soon, it fails.
 for change in 's/> 0\.9$/> 90/' 's/> 0\.05$/> 0.03/' 's/> 300$/> 200/' 's/reason!="closed"/reason!=""/' \
   's/"open|forced_open"/"open"/'; do
   sed "$change" rules.yaml >"$scratch/rules.yaml"
