@@ -16,12 +16,25 @@ mkdir -p "$dir"/{etc/ssl/certs,tmp,usr/bin}
 chmod 1777 "$dir/tmp"
 install -m 755 "$binary" "$dir/usr/bin/"
 
-# A program that is linked statically needs none; then ldd fails.
-needed=$(ldd "$binary" 2>/dev/null) || needed=""
-[[ $needed != *"not found"* ]] || die "$binary lacks $(grep 'not found' <<<"$needed")"
-# "	libz.so.1 => /lib/.../libz.so.1 (0x...)", "	/lib64/ld-linux-x86-64.so.2 (0x...)"
-awk '$2 == "=>" && $3 ~ /^\// { print $3 } $1 ~ /^\// { print $1 }' <<<"$needed" |
+# libraries_of FILE: what the loader needs for it. A program that is linked statically needs none;
+# then ldd fails.
+libraries_of() {
+  local needed
+  needed=$(ldd "$1" 2>/dev/null) || needed=""
+  [[ $needed != *"not found"* ]] || die "$1 lacks $(grep 'not found' <<<"$needed")"
+  # "	libz.so.1 => /lib/.../libz.so.1 (0x...)", "	/lib64/ld-linux-x86-64.so.2 (0x...)"
+  awk '$2 == "=>" && $3 ~ /^\// { print $3 } $1 ~ /^\// { print $1 }' <<<"$needed"
+}
+needed=$(libraries_of "$binary")
+# libcurl is loaded when it is first needed: by `drain`, by alarms and traces that go to a URL.
+if grep -qa 'libcurl\.so\.4' "$binary"; then
+  curl=$(PATH=$PATH:/sbin:/usr/sbin ldconfig -p | awk '$1 == "libcurl.so.4" { print $NF; exit }')
+  [[ -n $curl ]] || die "$binary loads libcurl.so.4, which is not there: install libcurl4"
+  needed+=$'\n'$curl$'\n'$(libraries_of "$curl")
+fi
+sort -u <<<"$needed" |
   while read -r library; do
+    [[ -n $library ]] || continue
     mkdir -p "$dir$(dirname "$library")"
     install -m 755 "$(realpath "$library")" "$dir$library"
   done
