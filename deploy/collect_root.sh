@@ -28,7 +28,7 @@ libraries_of() {
 needed=$(libraries_of "$binary")
 # libcurl is loaded when it is first needed: by `drain`, by alarms and traces that go to a URL.
 if grep -qa 'libcurl\.so\.4' "$binary"; then
-  curl=$(PATH=$PATH:/sbin:/usr/sbin ldconfig -p | awk '$1 == "libcurl.so.4" { print $NF; exit }')
+  curl=$(PATH=$PATH:/sbin:/usr/sbin ldconfig -p | awk '$1 == "libcurl.so.4" && !found++ { print $NF }')
   [[ -n $curl ]] || die "$binary loads libcurl.so.4, which is not there: install libcurl4"
   needed+=$'\n'$curl$'\n'$(libraries_of "$curl")
 fi

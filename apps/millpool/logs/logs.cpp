@@ -3,9 +3,9 @@
 #include "apps/millpool/logs/options.hpp"
 #include "apps/millpool/logs/session.hpp"
 #include "apps/millpool/logs/text_scan.hpp"
-#include "apps/support/admin_flag.hpp"
 #include "apps/support/flags.hpp"
 #include "apps/support/io.hpp"
+#include "apps/support/operating_flags.hpp"
 #include "millpool/base/cpu.hpp"
 
 #include <chrono>
@@ -137,7 +137,8 @@ int main(int argc, char** argv) {
   auto parsed = parse_options(argc, argv, available_cpus().cpus(), this_year());
   if (parsed.exit) return app::end_at_once("millpool logs", *parsed.exit, parsed.text);
   try {
-    const app::admin_session admin{parsed.options.admin, "millpool logs", parsed.options.workers};
+    const app::admin_session admin{parsed.options.operating, "millpool logs",
+                                   parsed.options.workers};
     return run(parsed.options);
   } catch (const std::exception& error) {
     return refuse(std::string("the run ends: ") + error.what());

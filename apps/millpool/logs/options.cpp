@@ -1,6 +1,5 @@
 #include "apps/millpool/logs/options.hpp"
 
-#include "apps/support/admin_flag.hpp"
 #include "apps/support/flags.hpp"
 #include "apps/support/units.hpp"
 
@@ -327,7 +326,7 @@ parsed_options parse_options(int argc, const char* const* argv, unsigned cpus, i
   add_input_flags(flags, out, format, delimiter);
   add_run_flags(flags, out);
   add_output_flags(flags, out, json, csv, bar, no_bar);
-  app::add_admin_flag(flags, out.admin);
+  app::add_operating_flags(flags, out.operating);
   flags.epilogue(epilogue);
 
   const auto fail = [&](std::string sentence) {

@@ -3,6 +3,7 @@
 #include "apps/millpool/logs/line_format.hpp"
 #include "apps/millpool/logs/query.hpp"
 #include "apps/millpool/logs/report.hpp"
+#include "apps/support/operating_flags.hpp"
 #include "millpool/base/clock.hpp"
 
 #include <chrono>
@@ -26,8 +27,8 @@ struct logs_options {
   std::string checkpoint;                       ///< a file, or empty
   duration checkpoint_every = std::chrono::seconds{5};
   report_style style = report_style::table;
-  std::string plot;                    ///< a file, or empty
-  std::string admin;                   ///< HOST:PORT, or empty
+  std::string plot;  ///< a file, or empty
+  app::operating_settings operating;
   std::optional<bool> shows_progress;  ///< nothing: on a terminal
 };
 

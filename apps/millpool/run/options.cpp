@@ -1,6 +1,5 @@
 #include "apps/millpool/run/options.hpp"
 
-#include "apps/support/admin_flag.hpp"
 #include "apps/support/flags.hpp"
 #include "apps/support/units.hpp"
 
@@ -264,7 +263,7 @@ parsed_options parse_options(int argc, const char* const* argv, unsigned cpus) {
   add_output_flags(flags, out);
   flags.toggle("--tag", tag, "Begin each line of output with the arguments and a tab");
   add_log_flags(flags, out, resume, resume_failed);
-  app::add_admin_flag(flags, out.admin);
+  app::add_operating_flags(flags, out.operating);
   flags.epilogue(epilogue);
 
   const auto fail = [&](std::string sentence) {

@@ -3,6 +3,7 @@
 #include "apps/millpool/run/halt.hpp"
 #include "apps/millpool/run/job_source.hpp"
 #include "apps/millpool/run/time_limit.hpp"
+#include "apps/support/operating_flags.hpp"
 
 #include <cstdint>
 #include <optional>
@@ -39,7 +40,7 @@ struct run_options {
   std::string joblog;              ///< a file, "-", or empty
   bool joblog_appends = false;
   resume_mode resume = resume_mode::off;
-  std::string admin;            ///< HOST:PORT, or empty
+  app::operating_settings operating;
   bool count_failures = false;  ///< the exit status is GNU parallel's
 };
 

@@ -4,9 +4,9 @@
 #include "apps/millpool/run/joblog.hpp"
 #include "apps/millpool/run/options.hpp"
 #include "apps/millpool/run/run_loop.hpp"
-#include "apps/support/admin_flag.hpp"
 #include "apps/support/flags.hpp"
 #include "apps/support/io.hpp"
+#include "apps/support/operating_flags.hpp"
 #include "apps/support/signals.hpp"
 #include "millpool/base/cpu.hpp"
 
@@ -185,7 +185,7 @@ int main(int argc, char** argv) {
     // Before signals become events: there is no loop that would hear them.
     if (options.dry_run) return dry_run(options, command, std::move(*source));
     app::signal_events signals{SIGINT, SIGTERM, SIGHUP, SIGQUIT};
-    app::admin_session admin{options.admin, "millpool run", options.jobs};
+    app::admin_session admin{options.operating, "millpool run", options.jobs};
     signals.when_one_comes([&admin] { admin.set_draining(); });
     return run_all(options, command, std::move(*source), signals, programs);
   } catch (const std::exception& error) {

@@ -1,6 +1,5 @@
 #include "apps/millpool/thumbs/options.hpp"
 
-#include "apps/support/admin_flag.hpp"
 #include "apps/support/flags.hpp"
 #include "apps/support/units.hpp"
 
@@ -162,7 +161,7 @@ parsed_options parse_options(int argc, const char* const* argv, unsigned cpus) {
   add_thumbnail_flags(flags, out.settings, seen);
   add_running_flags(flags, out);
   add_output_flags(flags, out);
-  app::add_admin_flag(flags, out.admin);
+  app::add_operating_flags(flags, out.operating);
   flags.epilogue(epilogue);
   // Its value may be left out, which the flags of other subcommands do not know.
   std::vector<const char*> words(argv, argv + argc);

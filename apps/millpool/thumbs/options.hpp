@@ -1,6 +1,7 @@
 #pragma once
 
 #include "apps/millpool/thumbs/settings.hpp"
+#include "apps/support/operating_flags.hpp"
 #include "millpool/base/clock.hpp"
 
 #include <cstdint>
@@ -27,7 +28,7 @@ struct thumbs_options {
   std::uint64_t max_pixels = 500'000'000;           ///< of one image
   duration timeout = std::chrono::seconds{60};      ///< of one image
   std::string manifest;                             ///< a file; empty: DEST/manifest.jsonl
-  std::string admin;                                ///< HOST:PORT, or empty
+  app::operating_settings operating;
   bool gallery = false;
   bool bar = false;
 };

@@ -4,9 +4,9 @@
 #include "apps/millpool/thumbs/gallery.hpp"
 #include "apps/millpool/thumbs/options.hpp"
 #include "apps/millpool/thumbs/run_loop.hpp"
-#include "apps/support/admin_flag.hpp"
 #include "apps/support/flags.hpp"
 #include "apps/support/io.hpp"
+#include "apps/support/operating_flags.hpp"
 #include "apps/support/signals.hpp"
 #include "millpool/base/cpu.hpp"
 
@@ -113,7 +113,7 @@ int main(int argc, char** argv) {
   }
   try {
     app::signal_events signals{SIGINT, SIGTERM, SIGHUP};
-    app::admin_session admin{options.admin, "millpool thumbs", options.jobs};
+    app::admin_session admin{options.operating, "millpool thumbs", options.jobs};
     signals.when_one_comes([&admin] { admin.set_draining(); });
     return run_all(options, *dest, std::move(*log), signals);
   } catch (const std::exception& error) {

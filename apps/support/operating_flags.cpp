@@ -1,48 +1,72 @@
-#include "apps/support/admin_flag.hpp"
+#include "apps/support/operating_flags.hpp"
 
 #include "apps/support/io.hpp"
 
 #if defined(MILLPOOL_WITH_ADMIN)
+#include "millpool/admin_log.hpp"
 #include "millpool/admin_server.hpp"
+#include "millpool/alarm_service.hpp"
 
 #include <csignal>
 #include <cstdlib>
+#include <memory>
 #include <optional>
 #include <stdexcept>
 #include <unistd.h>
 #include <utility>
 
 namespace millpool::app {
+namespace {
 
-void add_admin_flag(flags& to, std::string& address) {
+// The alarms as the file says, or none yet: with --admin they may be set over HTTP.
+std::unique_ptr<alarm_service> alarms_of(const operating_settings& settings, const admin_log& log) {
+  auto made = std::make_unique<alarm_service>(alarm_options{}, log);
+  if (!settings.alarms.empty()) made->watch_file(settings.alarms);
+  return made;
+}
+
+}  // namespace
+
+void add_operating_flags(flags& to, operating_settings& settings) {
   to.group("Operating");
   to.value(
       "--admin", "HOST:PORT",
-      [&address](const std::string& given) -> wrong {
+      [&settings](const std::string& given) -> wrong {
         try {
           (void)parse_admin_address(given);
         } catch (const std::invalid_argument& refusal) {
           return refusal.what();
         }
-        address = given;
+        settings.admin = given;
         return std::nullopt;
       },
-      "Show the pool over HTTP: /metrics, /api/v1/pools (port 0: any)");
+      "Show the pool over HTTP: a page, /metrics, /api/v1/pools (port 0: any)");
+  to.value(
+      "--alarms", "FILE",
+      [&settings](const std::string& given) -> wrong {
+        settings.alarms = given;
+        return std::nullopt;
+      },
+      "Tell people when the pool is in trouble, as FILE says; read again when it changes");
 }
 
 struct admin_session::body {
-  explicit body(admin_options options) : server{std::move(options)} {}
-  admin_server server;
+  explicit body(const operating_settings& settings) : alarms{alarms_of(settings, log)} {}
+  admin_log log{};
+  std::unique_ptr<alarm_service> alarms;
+  std::optional<admin_server> server{};
 };
 
-admin_session::admin_session(const std::string& address, std::string_view program,
+admin_session::admin_session(const operating_settings& settings, std::string_view program,
                              std::size_t most_workers) {
-  if (address.empty()) return;
-  admin_options options = parse_admin_address(address);
+  if (settings.admin.empty() && settings.alarms.empty()) return;
+  body_ = std::make_unique<body>(settings);
+  if (settings.admin.empty()) return;
+  admin_options options = parse_admin_address(settings.admin);
   // NOLINTNEXTLINE(concurrency-mt-unsafe): nobody changes the environment.
   if (const char* const token = std::getenv("MILLPOOL_ADMIN_TOKEN")) options.token = token;
   if (options.token.empty() && !is_loopback(options)) {
-    throw std::invalid_argument{"--admin " + address +
+    throw std::invalid_argument{"--admin " + settings.admin +
                                 ": MILLPOOL_ADMIN_TOKEN must be set, since other machines can "
                                 "reach that address"};
   }
@@ -57,12 +81,14 @@ admin_session::admin_session(const std::string& address, std::string_view progra
   options.on_drain = [asked = false]() mutable {
     if (!std::exchange(asked, true)) ::kill(::getpid(), SIGTERM);
   };
-  body_ = std::make_unique<body>(std::move(options));
-  complain(program, "admin server at " + body_->server.url());
+  options.log = body_->log;
+  options.alarms = body_->alarms.get();
+  body_->server.emplace(options);
+  complain(program, "admin server at " + body_->server->url());
 }
 
 void admin_session::set_draining() noexcept {
-  if (body_) body_->server.set_draining();
+  if (body_ && body_->server) body_->server->set_draining();
 }
 
 }  // namespace millpool::app
@@ -71,9 +97,9 @@ void admin_session::set_draining() noexcept {
 
 namespace millpool::app {
 
-void add_admin_flag(flags& /*to*/, std::string& /*address*/) {}
+void add_operating_flags(flags& /*to*/, operating_settings& /*settings*/) {}
 struct admin_session::body {};
-admin_session::admin_session(const std::string& /*address*/, std::string_view /*program*/,
+admin_session::admin_session(const operating_settings& /*settings*/, std::string_view /*program*/,
                              std::size_t /*most_workers*/) {}
 void admin_session::set_draining() noexcept {}
 
