@@ -17,12 +17,13 @@ struct sample {
 };
 
 /// Tells how long a load that has changed takes to its steady state. That is reached at the first
-/// sync from which on, for `hold` or longer, at each sync
+/// sync from which on, for `hold`, at each sync
 ///
-///   - the metric alone wants the replicas that there are, within the limits. So a number that only
-///     the window still protects is none, and neither is one that a policy holds back;
-///   - nothing is changed, and all replicas are ready;
+///   - the number of replicas stays, and all of them are ready;
 ///   - the metric is below its target by replica, or above it by no more than the tolerance.
+///
+/// `hold` is longer than scaleDown's window: so a number that an old recommendation protects in it,
+/// and none since then, is not steady.
 class steady_watch {
  public:
   steady_watch(const hpa_options& hpa, duration hold) : hpa_(hpa), hold_(hold) {}

@@ -1,6 +1,6 @@
 // A pod: takes tasks from a broker, runs them in a pool, and on SIGTERM ends in order: /readyz says
-// 503, no more is taken, what is in hand may finish until the drain timeout, the rest is given back,
-// exit 0. Its last line is its pool's account.
+// 503, no more is taken, what is in hand may finish until the drain timeout, the rest is given
+// back, exit 0. Its last line is its pool's account.
 //   millpool_pod_worker --socket PATH --pod N [--threads N] [--capacity N] [--drain-timeout TIME]
 #include "apps/support/flags.hpp"
 #include "apps/support/io.hpp"
