@@ -392,7 +392,14 @@ int main_of(int argc, const char* const* argv) {
   const scratch_folder folder;
   options.cluster.folder = folder.path();
   performance play{options, signals};
-  play.run();
+  try {
+    play.run();
+  } catch (const interrupted&) {
+    throw;
+  } catch (const std::exception&) {
+    (void)play.tell();  // what it saw may tell why
+    throw;
+  }
   return play.tell() ? 0 : 1;
 }
 

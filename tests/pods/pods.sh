@@ -47,21 +47,23 @@ begin() {
   read -r _ <&8
   read -r _ <&8  # a first row: it begins once a pod is ready
 }
-# gone: no process of that run is left.
+# left: the processes of that run. grep has the pattern in a file, so that it does not find itself.
+left() { printf '%s' "$mark" >pattern && grep -laFf pattern /proc/[0-9]*/cmdline 2>/dev/null; }
+# gone: none is left, now or soon.
 gone() {
   local i
   for ((i = 0; i < 600; i++)); do
-    [[ -z $(processes_with "$mark") ]] && return
+    [[ -z $(left) ]] && return
     nap 0.05
   done
   return 1
 }
 begin
-holds "it has a pod" test -n "$(processes_with "$mark")"
+holds "it has a pod" test -n "$(left)"
 kill -TERM "$run"
 wait "$run"
 equal "a run that is interrupted says so" "1 millpool_pods: interrupted" "$? $(cat err)"
-equal "and leaves no pod" "" "$(processes_with "$mark")"
+equal "and leaves no pod" "" "$(left)"
 exec 8<&-
 begin
 kill -KILL "$run"

@@ -10,6 +10,7 @@
 #include "millpool/millpool.hpp"
 #include "tests/pods/wire.hpp"
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <chrono>
@@ -121,21 +122,20 @@ void serve(worker_pool& pool, int broker, app::signal_events& signals) {
 }
 
 /// Gives back what was on its way when we said `stopping`. A broker that does not answer does not
-/// keep us for long.
-void give_back_the_rest(worker_pool& pool, int broker) {
-  const auto until = steady_clock::now() + 10s;
+/// keep us beyond `until`.
+void give_back_the_rest(int broker, time_point until) {
   for (;;) {
     const auto received = receive(broker);
     if (!received && received.error() == no_message::ever) return;
     if (received) {
       if (std::holds_alternative<agreed>(*received)) return;
-      if (const auto* const task = std::get_if<work>(&*received)) take(pool, broker, *task);
+      if (const auto* const task = std::get_if<work>(&*received))
+        lease{broker, task->number};  // dropped, and so given back
       continue;
     }
-    const auto left =
-        std::chrono::ceil<std::chrono::milliseconds>(until - steady_clock::now()).count();
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(until - steady_clock::now());
     pollfd event{broker, POLLIN, 0};
-    if (left <= 0 || ::poll(&event, 1, static_cast<int>(left)) == 0) return;
+    if (left <= 0ms || ::poll(&event, 1, static_cast<int>(left.count())) == 0) return;
   }
 }
 
@@ -161,10 +161,14 @@ int work_for_the_broker(const worker_options& options) {
   send(broker.get(), hello{options.pod, admin.port(), static_cast<unsigned>(options.capacity)});
   serve(pool, broker.get(), signals);
 
-  admin.set_draining();  // before the broker knows: whoever asks after that gets a 503
+  // Before the broker knows: whoever asks from here on gets a 503. The pool is not closed yet, and
+  // works on what is in hand, so that nothing but this says so.
+  admin.set_draining();
+  const time_point until = deadline_after(steady_clock::now(), options.drain_timeout);
   send(broker.get(), stopping{});
-  const shutdown_report report = pool.shutdown({.drain = options.drain_timeout});
-  give_back_the_rest(pool, broker.get());
+  give_back_the_rest(broker.get(), until);
+  const shutdown_report report =
+      pool.shutdown({.drain = std::max<duration>(until - steady_clock::now(), duration::zero())});
   send(broker.get(), farewell{report.tasks, grown.took()});
   std::cout << "pod " << options.pod << ": " << report.tasks << std::endl;
   return report.tasks.balanced() && report.tasks.inside() == 0 ? 0 : 1;
