@@ -79,7 +79,13 @@ cluster::~cluster() {
     if (each->pid == 0) continue;
     ::kill(each->pid, SIGTERM);  // one that has not connected sees no hanging up
     ::kill(each->pid, SIGCONT);
-    ::waitpid(each->pid, nullptr, 0);
+  }
+  const time_point limit = steady_clock::now() + options_.drain_timeout + 10s;
+  for (const auto& each : pods_) {
+    while (each->pid != 0 && ::waitpid(each->pid, nullptr, WNOHANG) == 0) {
+      if (steady_clock::now() > limit) ::kill(each->pid, SIGKILL);
+      ::poll(nullptr, 0, 10);
+    }
   }
 }
 

@@ -51,7 +51,7 @@ struct cluster_account {
 class cluster {
  public:
   explicit cluster(cluster_options options);
-  /// Hangs up. The pods see that, end in order, and are waited for.
+  /// Hangs up. The pods see that, and end in order; one that does not is killed at last.
   ~cluster();
   cluster(const cluster&) = delete;
   cluster& operator=(const cluster&) = delete;
