@@ -57,10 +57,9 @@ std::string ask(unsigned short port, std::string_view text) {
 }
 
 struct times {
-  double started;  // an empty program of the same kind: what a process costs by itself
-  double task;
-  double ready;
-  double served;
+  std::vector<double> task;
+  std::vector<double> ready;
+  std::vector<double> served;
 };
 
 pid_t start(const char* program, int& from) {
@@ -83,33 +82,35 @@ void end(pid_t child, int from) {
   ::close(from);
 }
 
-times once(const char* service, const char* empty) {
-  times out{};
+// What a process costs by itself.
+double start_empty(const char* program) {
   int from = -1;
-  {
-    const auto begun = steady_clock::now();
-    const pid_t child = start(empty, from);
-    char byte = 0;
-    read_all(from, &byte, 1);
-    out.started = ms_since(begun);
-    end(child, from);
-  }
   const auto begun = steady_clock::now();
-  const pid_t child = start(service, from);
+  const pid_t child = start(program, from);
   char byte = 0;
   read_all(from, &byte, 1);
-  out.task = ms_since(begun);
+  const double took = ms_since(begun);
+  end(child, from);
+  return took;
+}
+
+void start_service(const char* program, times& into) {
+  int from = -1;
+  const auto begun = steady_clock::now();
+  const pid_t child = start(program, from);
+  char byte = 0;
+  read_all(from, &byte, 1);
+  into.task.push_back(ms_since(begun));
   unsigned short ports[2];
   read_all(from, ports, sizeof ports);
   const std::string ready =
       ask(ports[0], "GET /readyz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
-  out.ready = ms_since(begun);
+  into.ready.push_back(ms_since(begun));
   if (!ready.starts_with("HTTP/1.1 200 ")) fail("it is not ready");
   const std::string answer = ask(ports[1], "an order\n");
-  out.served = ms_since(begun);
+  into.served.push_back(ms_since(begun));
   if (answer != "an order\n") fail("no answer");
   end(child, from);
-  return out;
 }
 
 void print(const char* what, const char* asked, std::vector<double> of) {
@@ -123,26 +124,33 @@ void print(const char* what, const char* asked, std::vector<double> of) {
 int main(int argc, char** argv) {
   std::string folder{argv[0]};
   folder.erase(folder.rfind('/') + 1);
-  const std::string service = folder + "millpool_cold_service";
-  const std::string empty = folder + "millpool_cold_empty";
+  // The second of each has the C++ runtime in itself.
+  const std::string empty[] = {folder + "millpool_cold_empty",
+                               folder + "millpool_cold_empty_static"};
+  const std::string service[] = {folder + "millpool_cold_service",
+                                 folder + "millpool_cold_service_static"};
   const int rounds = argc > 1 ? std::atoi(argv[1]) : 200;
-  std::vector<double> started;
-  std::vector<double> task;
-  std::vector<double> ready;
-  std::vector<double> served;
-  (void)once(service.c_str(), empty.c_str());  // into the page cache
-  for (int i = 0; i < rounds; ++i) {
-    const times each = once(service.c_str(), empty.c_str());
-    started.push_back(each.started);
-    task.push_back(each.task);
-    ready.push_back(each.ready);
-    served.push_back(each.served);
+  if (rounds < 1) {
+    std::fprintf(stderr, "usage: millpool_cold_bench [ROUNDS]\n");
+    return 2;
   }
-  std::printf(
-      "%d starts, in ms                                median      95 %%    worst   asked\n",
-      rounds);
-  print("a C++ program that does nothing", "", started);
-  print("its first task is done", "<= 5", task);
-  print("/readyz says 200", "<= 20", ready);
-  print("a request is answered", "<= 100", served);
+  std::vector<double> started[2];
+  times of[2];
+  for (int i = -1; i < rounds; ++i) {
+    for (int kind = 0; kind < 2; ++kind) {
+      const double took = start_empty(empty[kind].c_str());
+      start_service(service[kind].c_str(), of[kind]);
+      if (i >= 0) started[kind].push_back(took);
+    }
+    if (i < 0) of[0] = of[1] = {};  // they are in the page cache now
+  }
+  std::printf("%d starts, in ms, interleaved                   median     95 %%    worst   asked\n",
+              rounds);
+  for (int kind = 0; kind < 2; ++kind) {
+    std::printf("%s\n", kind == 0 ? "linked as usual" : "with -static-libstdc++ -static-libgcc");
+    print("a program that does nothing", "", started[kind]);
+    print("a service: its first task is done", "<= 5", of[kind].task);
+    print("/readyz says 200", "<= 20", of[kind].ready);
+    print("a request is answered", "<= 100", of[kind].served);
+  }
 }

@@ -102,7 +102,9 @@ std::string name_of(const pool_options& options) { return "worker_pool '" + opti
 // \return  the same, with the numbers of workers set.
 pool_options checked(pool_options options, const std::string& doing) {
   const std::string who = name_of(options) + doing;
-  const std::size_t cpus = available_cpus().cpus();
+  // Some files of the kernel's: who says how many workers there are does without.
+  const bool all_said = options.min_workers && options.max_workers;
+  const std::size_t cpus = all_said ? 0 : available_cpus().cpus();
   const std::size_t maximum =
       options.max_workers.value_or(std::max(cpus, options.min_workers.value_or(0)));
   const std::size_t minimum = options.min_workers.value_or(std::min(cpus, maximum));
