@@ -90,7 +90,7 @@ class worker_pool {
   template <submittable F>
   std::expected<void, submit_errc> post(F&& f) {
     if (trace_context::current() != nullptr) [[unlikely]]
-      return post(task_options{}, std::forward<F>(f));
+      return post_traced(std::forward<F>(f));
     if constexpr (detail::fits_words<std::decay_t<F>, 16>) {
       return accept(make_plain_task<std::decay_t<F>>(f), default_priority);
     } else {
@@ -371,6 +371,11 @@ class worker_pool {
   template <submittable F>
   std::expected<future<task_result<F>>, submit_errc> submit_with(const task_options& options,
                                                                  const admission& how, F&& f);
+  // Apart, so that post() needs no frame for it.
+  template <submittable F>
+  [[gnu::noinline]] std::expected<void, submit_errc> post_traced(F&& f) {
+    return post(task_options{}, std::forward<F>(f));
+  }
   // Takes over the task that the words are. It waits as the policy says.
   std::expected<void, submit_errc> accept(const task_words& task, unsigned lane) {
     // The worker whose thread this is keeps the core alive, whatever becomes of this.
