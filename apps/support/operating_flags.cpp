@@ -2,18 +2,19 @@
 
 #include "apps/support/io.hpp"
 
+#include <cstdlib>
+
 #if defined(MILLPOOL_WITH_ADMIN)
 #include "millpool/admin_log.hpp"
 #include "millpool/admin_server.hpp"
 #include "millpool/alarm_service.hpp"
 
+#include <atomic>
 #include <csignal>
-#include <cstdlib>
 #include <memory>
 #include <optional>
 #include <stdexcept>
 #include <unistd.h>
-#include <utility>
 
 namespace millpool::app {
 namespace {
@@ -52,6 +53,7 @@ void add_operating_flags(flags& to, operating_settings& settings) {
 
 struct admin_session::body {
   explicit body(const operating_settings& settings) : alarms{alarms_of(settings, log)} {}
+  std::atomic<bool> ending{false};
   admin_log log{};
   std::unique_ptr<alarm_service> alarms;
   std::optional<admin_server> server{};
@@ -63,8 +65,7 @@ admin_session::admin_session(const operating_settings& settings, std::string_vie
   body_ = std::make_unique<body>(settings);
   if (settings.admin.empty()) return;
   admin_options options = parse_admin_address(settings.admin);
-  // NOLINTNEXTLINE(concurrency-mt-unsafe): nobody changes the environment.
-  if (const char* const token = std::getenv("MILLPOOL_ADMIN_TOKEN")) options.token = token;
+  options.token = admin_token();
   if (options.token.empty() && !is_loopback(options)) {
     throw std::invalid_argument{"--admin " + settings.admin +
                                 ": MILLPOOL_ADMIN_TOKEN must be set, since other machines can "
@@ -77,9 +78,9 @@ admin_session::admin_session(const operating_settings& settings, std::string_vie
                                 ") must not exceed what the program was started with (" +
                                 std::to_string(most_workers) + ")"};
   };
-  // Once: another signal would end what runs.
-  options.on_drain = [asked = false]() mutable {
-    if (!std::exchange(asked, true)) ::kill(::getpid(), SIGTERM);
+  // Only where none has come yet: another signal would end what runs.
+  options.on_drain = [&ending = body_->ending] {
+    if (!ending.exchange(true)) ::kill(::getpid(), SIGTERM);
   };
   options.log = body_->log;
   options.alarms = body_->alarms.get();
@@ -88,7 +89,9 @@ admin_session::admin_session(const operating_settings& settings, std::string_vie
 }
 
 void admin_session::set_draining() noexcept {
-  if (body_ && body_->server) body_->server->set_draining();
+  if (!body_) return;
+  body_->ending = true;
+  if (body_->server) body_->server->set_draining();
 }
 
 }  // namespace millpool::app
@@ -108,6 +111,14 @@ void admin_session::set_draining() noexcept {}
 #endif
 
 namespace millpool::app {
+
+std::string admin_token() {
+  // NOLINTNEXTLINE(concurrency-mt-unsafe): nobody changes the environment.
+  const char* const set = std::getenv("MILLPOOL_ADMIN_TOKEN");
+  std::string token{set != nullptr ? set : ""};
+  while (!token.empty() && static_cast<unsigned char>(token.back()) <= ' ') token.pop_back();
+  return token;
+}
 
 admin_session::~admin_session() = default;
 

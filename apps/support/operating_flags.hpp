@@ -19,9 +19,13 @@ struct operating_settings {
 /// such flags.
 void add_operating_flags(flags& to, operating_settings& settings);
 
+/// The environment's MILLPOOL_ADMIN_TOKEN, less the line end that one from a file may have; empty:
+/// there is none.
+[[nodiscard]] std::string admin_token();
+
 /// The server that --admin asks for, and the alarms of --alarms, for all pools of the process, as
-/// long as this lives. Where the server is stands on standard error. Its token is the environment's MILLPOOL_ADMIN_TOKEN. Who asks it to
-/// drain the process sends a SIGTERM, the first time.
+/// long as this lives. Where the server is stands on standard error; its token is admin_token(). To
+/// be asked to drain the process is to get a SIGTERM, unless it is ending already.
 class admin_session {
  public:
   /// \param   most_workers  that the program has room for, whatever is asked for; 0: any number.

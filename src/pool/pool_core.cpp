@@ -366,7 +366,7 @@ std::expected<void, submit_errc> pool_core::accept_due(queued_task& task, unsign
   if (forked()) return refuse(submit_errc::forked);
   if (const auto why = refusal_of(task, lane)) return refuse(*why);
   if (task_extras* const asked = task.extras(); has_spans(options_, asked)) {
-    asked->submitted = options_.time->now();
+    asked->trace->submitted = options_.time->now();
   }
   const time_point submitted = stamp_now(lane);
   const queue_status pushed = channel_.try_push(std::move(task), place_of(task, lane, submitted));

@@ -124,7 +124,7 @@ void runner::run_to_its_end(queued_task&& task, time_point submitted) noexcept {
     } catch (...) {
       state = state_of_exception(error);
     }
-    if (span) span->leave();
+    if (span) span->leave(core_.options());
   }
   if (pop(here)) {
     const duration took = measured && !verdict ? time.now() - start : duration{};
@@ -297,7 +297,6 @@ bool runner::run_one_waiting() noexcept {
   return true;
 }
 
-// Inside a task that it has nothing to do with.
 void runner::run_for_another(waiting_task&& task) noexcept {
   const trace_scope none{nullptr};
   run(std::move(task.task), task.submitted);

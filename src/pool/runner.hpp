@@ -259,6 +259,9 @@ class runner : public thread_host {
   [[nodiscard]] virtual const std::string& name() const noexcept;
 
  protected:
+  /// Runs it inside a task that it has nothing to do with.
+  void run_for_another(waiting_task&& task) noexcept;
+
   /// What leave_behind() returned.
   [[nodiscard]] bool is_left_behind() const;
 
@@ -297,7 +300,6 @@ class runner : public thread_host {
   [[nodiscard]] bool has_a_place() const noexcept;
   void gives_its_place() noexcept;
   void takes_its_place() noexcept;
-  void run_for_another(waiting_task&& task) noexcept;
   void run_while_blocked(queued_task&& task, time_point submitted) noexcept;
   [[nodiscard]] static bool is_plain(const task_words& task, time_point submitted) noexcept;
   void run_plain(const task_words& task) noexcept;

@@ -1,5 +1,8 @@
 #include "src/pool/task_spans.hpp"
 
+#include <array>
+#include <span>
+
 namespace millpool {
 
 std::string_view to_string(span_kind kind) noexcept {
@@ -20,12 +23,12 @@ submit_span::submit_span(const pool_options& options, std::string_view of_class,
       class_{of_class},
       lane_{lane},
       attempt_{asked.attempt},
-      outer_{*asked.trace},
+      outer_{asked.trace->works_for},
       context_{outer_.child()},
       start_{options.time->now()} {
-  asked.trace = context_;
+  asked.trace->works_for = context_;
+  asked.trace->submitted = start_;
   asked.lane = lane;
-  asked.submitted = start_;
 }
 
 std::expected<void, submit_errc> submit_span::tell(std::expected<void, submit_errc> answer) const {
@@ -38,49 +41,66 @@ std::expected<void, submit_errc> submit_span::tell(std::expected<void, submit_er
 void tell_wait(const pool_options& options, std::string_view of_class, const task_extras& asked,
                time_point end, std::optional<task_state> state) {
   options.on_span({span_kind::wait,
-                   asked.trace->child(),
-                   asked.trace->span_id,
+                   asked.trace->works_for.child(),
+                   asked.trace->works_for.span_id,
                    options.name,
                    of_class,
                    asked.lane,
                    asked.attempt,
-                   asked.submitted,
+                   asked.trace->submitted,
                    end,
                    {},
                    state});
 }
 
 run_span::run_span(const pool_options& options, const task_extras& asked, time_point start)
-    : context_{has_spans(options, &asked) ? asked.trace->child() : *asked.trace}, start_{start} {
+    : context_{has_spans(options, &asked) ? asked.trace->works_for.child()
+                                          : asked.trace->works_for},
+      start_{start} {
   here_.emplace(&context_);
 }
+
+void run_span::leave(const pool_options& options) noexcept {
+  here_.reset();
+  end_ = options.time->now();
+}
+
+namespace {
+
+// The beginning of what() of what was thrown. Who is told is to find the exception nowhere but
+// where it is kept: so this is over before that.
+std::string_view text_of(const std::exception_ptr& error, std::span<char> room) noexcept {
+  if (!error) return {};
+  try {
+    std::rethrow_exception(error);
+  } catch (const std::exception& thrown) {
+    const std::string_view text = thrown.what();
+    return {room.data(), text.copy(room.data(), room.size())};
+  } catch (...) {
+    return {};
+  }
+}
+
+}  // namespace
 
 void run_span::tell(const pool_options& options, std::string_view of_class,
                     const task_extras& asked, task_state state,
                     const std::exception_ptr& error) const {
   if (!has_spans(options, &asked)) return;
-  const time_point end = options.time->now();
   tell_wait(options, of_class, asked, start_, {});
-  span_info span{span_kind::run,
-                 context_,
-                 asked.trace->span_id,
-                 options.name,
-                 of_class,
-                 asked.lane,
-                 asked.attempt,
-                 start_,
-                 end,
-                 {},
-                 state};
-  if (!error) return options.on_span(span);
-  try {
-    std::rethrow_exception(error);
-  } catch (const std::exception& thrown) {
-    span.error = thrown.what();
-    options.on_span(span);
-  } catch (...) {
-    options.on_span(span);
-  }
+  std::array<char, 256> room{};
+  options.on_span({span_kind::run,
+                   context_,
+                   asked.trace->works_for.span_id,
+                   options.name,
+                   of_class,
+                   asked.lane,
+                   asked.attempt,
+                   start_,
+                   end_,
+                   {},
+                   state,
+                   text_of(error, room)});
 }
 
 }  // namespace millpool

@@ -18,7 +18,8 @@ namespace millpool {
 /// Whether on_span is to hear of it.
 [[nodiscard]] inline bool has_spans(const pool_options& options,
                                     const task_extras* asked) noexcept {
-  return asked != nullptr && asked->trace && asked->trace->is_sampled() && options.on_span;
+  return asked != nullptr && asked->trace && asked->trace->works_for.is_sampled() &&
+         options.on_span;
 }
 
 /// The submission of a task that has spans. What comes after is told as its child.
@@ -48,14 +49,15 @@ void tell_wait(const pool_options& options, std::string_view of_class, const tas
 class run_span {
  public:
   run_span(const pool_options& options, const task_extras& asked, time_point start);
-  void leave() noexcept { here_.reset(); }
-  /// Of one that has spans: its wait, and its run until now.
+  void leave(const pool_options& options) noexcept;
+  /// Of one that has spans: its wait, and its run until leave().
   void tell(const pool_options& options, std::string_view of_class, const task_extras& asked,
             task_state state, const std::exception_ptr& error) const;
 
  private:
   const trace_context context_;
   const time_point start_;
+  time_point end_{};
   std::optional<trace_scope> here_;
 };
 

@@ -428,7 +428,7 @@ void worker::look_again(bool of_half) noexcept {
   if (!of_half && conditions_.any_of(nobody_looks)) [[unlikely]] {
     // Other workers may have ended meanwhile, and the cancel step may have been here: nobody but
     // this one may know of it.
-    if (auto back = kept_->pop()) run(std::move(back->task), back->submitted);
+    if (auto back = kept_->pop()) run_for_another(std::move(*back));
     return;
   }
   core_.wake_for_work();

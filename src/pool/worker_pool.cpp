@@ -231,7 +231,7 @@ worker_pool::wishes worker_pool::asked_for_something(const task_options& options
       .lane = lane,
       .serial_key = of_its_class ? of_its_class : options.serial_key,
       .fair_key = options.fair_key}};
-  if (works_for != nullptr) extras->trace = *works_for;
+  if (works_for != nullptr) extras->trace = std::make_unique<task_trace>(*works_for);
   if (start_by) {
     extras->start_by = deadline_after(deadline_after(time.now(), later), *start_by);
   }
@@ -344,7 +344,7 @@ void purged_task::operator()() {
   const std::stop_token stop = task_.stop_token();
   const task_extras_ptr asked{task_.extras()};
   task_context context{stop, nowhere, steady(), no_deadline, asked.get()};
-  const trace_scope works_for{asked ? asked->trace : std::nullopt};
+  const trace_scope here{asked && asked->trace ? &asked->trace->works_for : nullptr};
   if (target == nullptr) return std::move(task_).run(context);
   task_state state = task_state::succeeded;
   try {

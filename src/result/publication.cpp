@@ -3,6 +3,7 @@
 #include "millpool/sync/futex.hpp"
 #include "millpool/sync/spin.hpp"
 #include "millpool/sync/thread_host.hpp"
+#include "millpool/telemetry/trace_context.hpp"
 
 #include <climits>
 
@@ -12,7 +13,10 @@ bool publication::publish() noexcept {
   // One RMW sets the bit and takes the reference off. release: E1, E3. acquire: E2, E3.
   const std::uint32_t before = word_.fetch_add(ready - one_reference, std::memory_order_acq_rel);
   if ((before & awaited) != 0) futex_wake(word_, INT_MAX);
-  if ((before & continued) != 0) continuation_->run();
+  if ((before & continued) != 0) {
+    const trace_scope nobodys{nullptr};  // not that of who happens to end the task
+    continuation_->run();
+  }
   return before / one_reference == 1;
 }
 

@@ -75,7 +75,12 @@ std::optional<trace_context> trace_context::parse(std::string_view traceparent,
   if (version[0] == 0xFF || is_zero(out.trace_id) || is_zero(out.span_id)) return std::nullopt;
   if (traceparent.size() > size && (version[0] == 0 || !is_dash(size))) return std::nullopt;
   out.flags = flags[0] & 3U;
-  if (!tracestate.empty()) out.tracestate = std::make_shared<const std::string>(tracestate);
+  constexpr std::size_t longest = 512;
+  const auto is_control = [](char each) { return static_cast<unsigned char>(each) < 0x20; };
+  if (!tracestate.empty() && tracestate.size() <= longest &&
+      std::ranges::none_of(tracestate, is_control)) {
+    out.tracestate = std::make_shared<const std::string>(tracestate);
+  }
   return out;
 }
 
@@ -86,10 +91,11 @@ trace_context trace_context::start(double ratio) noexcept {
   std::ranges::copy(first, out.trace_id.begin());
   std::ranges::copy(second, out.trace_id.begin() + 8);
   out.span_id = random_bytes();
-  // By the id, so that who decides by the same rule decides alike: its last 7 bytes, as level 2
-  // has them random.
-  const auto number = static_cast<double>(std::bit_cast<std::uint64_t>(second) >> 8U);
-  const bool sampled = number < std::ldexp(ratio, 56);
+  // OpenTelemetry's rule: the last seven bytes are a number, the highest byte first, and so many of
+  // all numbers are at least as high as the threshold.
+  std::uint64_t number = 0;
+  for (std::size_t i = 9; i < out.trace_id.size(); ++i) number = number << 8U | out.trace_id[i];
+  const bool sampled = static_cast<double>(number) >= std::ldexp(1.0 - ratio, 56);
   out.flags = static_cast<std::uint8_t>(2U | (sampled ? 1U : 0U));
   return out;
 }

@@ -82,6 +82,8 @@ equal "what ran has ended as it would" one "$(cat out)"
 begin
 kill -TERM "$run"
 await "readyz says 503 after a SIGTERM" is_draining
+# As a preStop hook of its own may: it must not end what runs.
+holds "it may be asked to drain then" "$millpool" drain --admin "$at" --timeout 0
 open_gate
 end
 equal "what ran has ended as it would" one "$(cat out)"
@@ -95,7 +97,8 @@ MILLPOOL_ADMIN_TOKEN=wrong "$millpool" drain --admin "$at" 2>refused
 equal "another token is refused" 2 $?
 contains "and that is told" "it needs another MILLPOOL_ADMIN_TOKEN than this has" "$(cat refused)"
 equal "nothing happened" 200 "$(code)"
-"$millpool" drain --admin "$at" --timeout 0
+# Past a proxy, which would get the token; and as a token comes from a file.
+MILLPOOL_ADMIN_TOKEN=$'secret\n' http_proxy=http://127.0.0.1:1 "$millpool" drain --admin "$at" --timeout 0
 equal "with the token it drains" 503 "$(code)"
 open_gate
 end

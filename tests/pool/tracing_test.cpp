@@ -1,6 +1,7 @@
 // A task works for the trace that its submitter works for, and pool_options::on_span hears of it.
 #include "millpool/base/manual_clock.hpp"
 #include "millpool/pool/join.hpp"
+#include "millpool/pool/processor.hpp"
 #include "millpool/result/result_channel.hpp"
 #include "millpool/result/task_group.hpp"
 #include "millpool/telemetry/trace_context.hpp"
@@ -307,6 +308,32 @@ TEST_P(Tracing, TheHookHearsNothingOfWhatIsNotSampled) {
   const trace_scope here{&trace};
   EXPECT_EQ(pool.submit(trace_here).get(), trace.traceparent());
   EXPECT_EQ(spans.size(), 0U);
+}
+
+// Who happens to end a task, or to submit, has nothing to do with what waits for its result.
+TEST_P(Tracing, AContinuationWorksForNone) {
+  pool_options chosen = options();
+  chosen.queue_capacity = 1;
+  chosen.when_full = full_policy::discard_oldest;
+  worker_pool pool{chosen};
+  const trace_context trace = trace_context::start();
+  pool.pause();
+  auto displaced = pool.submit([] {}).then([](future<void>) { return trace_here(); });
+  const trace_scope here{&trace};
+  auto traced = pool.submit([] {}).then([](future<void>) { return trace_here(); });
+  pool.resume();
+  EXPECT_EQ(displaced.get(), "none");
+  EXPECT_EQ(traced.get(), "none");
+}
+
+TEST_P(Tracing, AProcessorsTasksWorkForTheTraceOfWhoPushes) {
+  processor<int, std::string> looks{[](int) { return trace_here(); },
+                                    {.pool = options(), .result_capacity = 4}};
+  const trace_context trace = trace_context::start();
+  const trace_scope here{&trace};
+  EXPECT_TRUE(looks.push(1));
+  looks.close();
+  for (auto& each : looks.results()) EXPECT_EQ(each.value(), trace.traceparent());
 }
 
 // Spans are told before a result is seen; and of each task all, whatever becomes of it.

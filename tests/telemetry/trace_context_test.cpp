@@ -6,9 +6,14 @@
 #include <set>
 #include <string>
 #include <thread>
+#include <type_traits>
 
 namespace millpool {
 namespace {
+
+// It keeps a pointer.
+static_assert(!std::is_constructible_v<trace_scope, trace_context>);
+static_assert(!std::is_constructible_v<trace_scope, std::optional<trace_context>>);
 
 constexpr const char* example = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
 
@@ -21,6 +26,12 @@ TEST(TraceContext, IsReadAndWrittenAsItsStandardHasIt) {
   EXPECT_TRUE(read->is_sampled());
   ASSERT_TRUE(read->tracestate);
   EXPECT_EQ(*read->tracestate, "vendor=a,other=b");
+}
+
+TEST(TraceContext, LeavesOutWhatOthersToldInNoGoodForm) {
+  EXPECT_FALSE(trace_context::parse(example, "a=b\r\nx: y")->tracestate);
+  EXPECT_FALSE(trace_context::parse(example, std::string(513, 'a'))->tracestate);
+  EXPECT_TRUE(trace_context::parse(example, std::string(512, 'a'))->tracestate);
 }
 
 TEST(TraceContext, IsNotSampledWithoutTheFlag) {
@@ -62,6 +73,11 @@ TEST(TraceContext, IsNotReadFromWhatIsNone) {
 }
 
 TEST(TraceContext, ThatStartsIsNewAndSampledAsOftenAsAskedFor) {
+  // By OpenTelemetry's rule: of the last seven bytes, half of all numbers are at least this high.
+  for (int i = 0; i < 100; ++i) {
+    const trace_context half = trace_context::start(0.5);
+    EXPECT_EQ(half.is_sampled(), half.trace_id[9] >= 0x80) << half.traceparent();
+  }
   EXPECT_FALSE(trace_context::start(0.0).is_sampled());
   std::set<std::string> ids;
   int sampled = 0;

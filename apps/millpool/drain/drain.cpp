@@ -4,18 +4,17 @@
 #include "apps/support/admin/http_client.hpp"
 #include "apps/support/flags.hpp"
 #include "apps/support/io.hpp"
+#include "apps/support/operating_flags.hpp"
 #include "apps/support/units.hpp"
 #include "millpool/admin_server.hpp"
 #include "millpool/base/clock.hpp"
 
 #include <algorithm>
 #include <chrono>
-#include <cstdlib>
 #include <optional>
 #include <stdexcept>
 #include <string>
 #include <thread>
-#include <vector>
 
 namespace millpool::drain {
 namespace {
@@ -64,29 +63,30 @@ void add_flags(app::flags& flags, drain_options& out) {
       "Wait so long at most (30s); 0: not at all");
 }
 
-// Whether it has ended in that time: nobody answers any more.
+// Whether it has ended in that time: nobody listens there any more. One that is slow has not.
 bool has_ended_by(time_point deadline, const std::string& url) {
   for (;;) {
     const duration left = deadline - steady().now();
     if (left <= 0s) return false;
-    if (admin::http_get(url + "/livez", {}, std::min<duration>(left, 1s)).status == 0 &&
-        // Once more: a server that is busy may have been too slow.
-        admin::http_get(url + "/livez", {}, 1s).status == 0) {
-      return true;
-    }
+    const auto answer = admin::http_send(
+        {.url = url + "/livez", .timeout = std::min<duration>(left, 1s), .direct = true});
+    if (answer.failure == admin::http_failure::refused) return true;
     std::this_thread::sleep_for(std::min<duration>(left, 50ms));
   }
 }
 
 int drain(const drain_options& options) {
   const time_point deadline = deadline_after(steady().now(), options.timeout);
-  std::vector<std::string> headers;
-  // NOLINTNEXTLINE(concurrency-mt-unsafe): nobody changes the environment.
-  if (const char* const token = std::getenv("MILLPOOL_ADMIN_TOKEN")) {
-    headers.push_back(std::string{"Authorization: Bearer "} + token);
+  admin::http_request asks{
+      .url = options.url + "/api/v1/drain", .body = "{}", .headers = {}, .direct = true};
+  if (const std::string token = app::admin_token(); !token.empty()) {
+    asks.headers.push_back("Authorization: Bearer " + token);
   }
-  const auto answer = admin::http_post(options.url + "/api/v1/drain", "{}", headers);
-  if (!answer.wrong.empty()) return refuse(options.url + ": " + answer.wrong);
+  if (options.timeout > 0s) asks.timeout = std::min(asks.timeout, options.timeout);
+  const auto answer = admin::http_send(asks);
+  if (answer.failure != admin::http_failure::none) {
+    return refuse(options.url + ": " + answer.wrong);
+  }
   if (answer.status == 401) {
     return refuse(options.url + ": it needs another MILLPOOL_ADMIN_TOKEN than this has");
   }

@@ -42,7 +42,7 @@ std::string refusal_in(const std::string& said) {
 }
 
 std::string post(const std::string& url, const std::string& body) {
-  const admin::http_answer answer = admin::http_post(url, body);
+  const admin::http_answer answer = admin::http_send({.url = url, .body = body});
   if (!answer.wrong.empty()) return answer.wrong;
   if (answer.status >= 400) return "the answer is " + std::to_string(answer.status);
   return refusal_in(answer.body);

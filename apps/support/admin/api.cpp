@@ -300,6 +300,7 @@ answer api::of_queue(const std::string& name) const {
   }
   return {.body = text_of(json{{"value", now.tasks.waiting},
                                {"running", now.tasks.running},
+                               {"unfinished", now.tasks.waiting + now.tasks.running},
                                {"capacity", now.queue_capacity},
                                {"desired_replicas_hint", desired_replicas_hint(now)}}) +
                   "\n"};

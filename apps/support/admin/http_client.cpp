@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <cstddef>
 #include <memory>
+#include <new>
 #include <type_traits>
+#include <utility>
 
 #if defined(MILLPOOL_WITH_CURL)
 #include <curl/curl.h>
@@ -59,50 +61,80 @@ class curl {
   bool is_there_ = false;
 };
 
-// \param  body  null: it is a GET.
-http_answer perform(const std::string& url, const std::string* body,
-                    const std::vector<std::string>& headers, duration timeout) {
+constexpr std::size_t body_max = 4096;
+
+http_failure failure_of(CURLcode code) noexcept {
+  switch (code) {
+    case CURLE_OK:
+      return http_failure::none;
+    case CURLE_COULDNT_CONNECT:
+      return http_failure::refused;
+    case CURLE_UNSUPPORTED_PROTOCOL:
+    case CURLE_URL_MALFORMAT:
+    case CURLE_NOT_BUILT_IN:
+      return http_failure::impossible;
+    default:
+      return http_failure::interrupted;
+  }
+}
+
+http_answer impossible(std::string why) {
+  return {.failure = http_failure::impossible, .wrong = std::move(why)};
+}
+
+}  // namespace
+
+http_answer http_send(const http_request& request) {
   const curl& library = curl::here();
-  if (!library.is_there()) return {.wrong = "there is no libcurl.so.4"};
+  if (!library.is_there()) return impossible("there is no libcurl.so.4");
+  // Both outlast the handle, which may write there until it is gone.
+  std::string error(CURL_ERROR_SIZE, '\0');
+  http_answer out;
+  out.body.reserve(body_max);
   const std::unique_ptr<CURL, void (*)(CURL*)> to{library.easy_init(), library.easy_cleanup};
-  if (!to) return {.wrong = "libcurl cannot begin"};
+  if (!to) return impossible("libcurl cannot begin");
   const auto set = [&](CURLoption option, auto value) { library.setopt(to.get(), option, value); };
   std::unique_ptr<curl_slist, void (*)(curl_slist*)> lines{
       library.slist_append(nullptr, "Content-Type: application/json; charset=utf-8"),
       library.slist_free_all};
-  for (const std::string& each : headers) {
+  for (const std::string& each : request.headers) {
+    const auto is_control = [](char of) { return static_cast<unsigned char>(of) < 0x20; };
+    if (std::ranges::any_of(each, is_control)) {
+      return impossible("a header has a control character");
+    }
     curl_slist* const more = library.slist_append(lines.get(), each.c_str());
-    if (more == nullptr) return {.wrong = "there is no memory"};
+    if (more == nullptr) throw std::bad_alloc{};
     static_cast<void>(lines.release());
     lines.reset(more);
   }
-  http_answer out;
-  std::string error(CURL_ERROR_SIZE, '\0');
+  // No more than was reserved: it must not throw there.
   const auto keep = +[](char* text, std::size_t size, std::size_t count, void* into) {
     auto& all = *static_cast<std::string*>(into);
-    constexpr std::size_t most = 4096;
-    all.append(text, std::min(size * count, most - std::min(most, all.size())));
+    all.append(text, std::min(size * count, body_max - std::min(body_max, all.size())));
     return size * count;
   };
-  set(CURLOPT_URL, url.c_str());
+  set(CURLOPT_URL, request.url.c_str());
   set(CURLOPT_PROTOCOLS_STR, "http,https");
   set(CURLOPT_HTTPHEADER, lines.get());
-  if (body != nullptr) {
-    set(CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(body->size()));
-    set(CURLOPT_POSTFIELDS, body->c_str());
+  if (request.direct) set(CURLOPT_PROXY, "");
+  if (request.body) {
+    set(CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(request.body->size()));
+    set(CURLOPT_POSTFIELDS, request.body->c_str());
   }
   set(CURLOPT_WRITEFUNCTION, keep);
   set(CURLOPT_WRITEDATA, &out.body);
+  // To libcurl 0 would be for ever.
+  constexpr duration shortest = std::chrono::milliseconds{1};
   constexpr duration longest = std::chrono::hours{24};
-  set(CURLOPT_TIMEOUT_MS,
-      static_cast<long>(
-          std::chrono::ceil<std::chrono::milliseconds>(std::min(timeout, longest)).count()));
+  const auto timeout =
+      std::chrono::ceil<std::chrono::milliseconds>(std::clamp(request.timeout, shortest, longest));
+  set(CURLOPT_TIMEOUT_MS, static_cast<long>(timeout.count()));
   set(CURLOPT_NOSIGNAL, 1L);
   set(CURLOPT_ERRORBUFFER, error.data());
   const CURLcode sent = library.perform(to.get());
+  out.failure = failure_of(sent);
   if (sent != CURLE_OK) {
-    error.resize(std::min(error.find('\0'), error.size()));
-    out.wrong = error.empty() ? library.strerror(sent) : error;
+    out.wrong = error.front() != '\0' ? error.c_str() : library.strerror(sent);
     return out;
   }
   library.getinfo(to.get(), CURLINFO_RESPONSE_CODE, &out.status);
@@ -112,29 +144,12 @@ http_answer perform(const std::string& url, const std::string* body,
   return out;
 }
 
-}  // namespace
-
 #else
 
-namespace {
-
-http_answer perform(const std::string& /*url*/, const std::string* /*body*/,
-                    const std::vector<std::string>& /*headers*/, duration /*timeout*/) {
-  return {.wrong = "this program was built without libcurl"};
+http_answer http_send(const http_request& /*request*/) {
+  return {.failure = http_failure::impossible, .wrong = "this program was built without libcurl"};
 }
-
-}  // namespace
 
 #endif
-
-http_answer http_post(const std::string& url, const std::string& body,
-                      const std::vector<std::string>& headers, duration timeout) {
-  return perform(url, &body, headers, timeout);
-}
-
-http_answer http_get(const std::string& url, const std::vector<std::string>& headers,
-                     duration timeout) {
-  return perform(url, nullptr, headers, timeout);
-}
 
 }  // namespace millpool::admin

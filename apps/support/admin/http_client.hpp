@@ -4,32 +4,41 @@
 #include "millpool/base/clock.hpp"
 
 #include <chrono>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
 
 namespace millpool::admin {
 
-struct http_answer {
-  long status = 0;                                    ///< 0: there was none, see `wrong`
-  std::string body{};                                 ///< its first 4 KiB
-  std::optional<std::chrono::seconds> retry_after{};  ///< as it asked for, if it did
-  std::string wrong{};  ///< why there was no answer, for people to read; else empty
+struct http_request {
+  std::string url;                     ///< http:// or https://
+  std::optional<std::string> body{};   ///< JSON: then it is a POST; else a GET
+  std::vector<std::string> headers{};  ///< more of them, each "Name: value"
+  duration timeout = std::chrono::seconds{5};
+  bool direct = false;  ///< past any proxy that the environment names
 };
 
-/// Sends JSON to an http:// or https:// URL, and waits for the answer for at most `timeout`.
-/// \param  headers  more of them, each "Name: value".
-/// \throws std::bad_alloc; all else is in the answer.
-[[nodiscard]] http_answer http_post(const std::string& url, const std::string& body,
-                                    const std::vector<std::string>& headers = {},
-                                    duration timeout = std::chrono::seconds{5});
+/// Why there was no answer.
+enum class http_failure : std::uint8_t {
+  none,         ///< there was one
+  refused,      ///< nobody listens there
+  interrupted,  ///< it may be there another time: no time left, the connection was lost
+  impossible,   ///< the request is none, or there is no libcurl
+};
 
-/// Asks for a page, in the same way.
-[[nodiscard]] http_answer http_get(const std::string& url,
-                                   const std::vector<std::string>& headers = {},
-                                   duration timeout = std::chrono::seconds{5});
+struct http_answer {
+  long status = 0;                                    ///< 0: there was no answer
+  std::string body{};                                 ///< its first 4 KiB
+  std::optional<std::chrono::seconds> retry_after{};  ///< as it asked for, if it did
+  http_failure failure = http_failure::none;
+  std::string wrong{};  ///< the same for people to read; else empty
+};
 
-/// Whether that is where these two can go.
+/// Sends it, and waits for the answer. \throws std::bad_alloc; all else is in the answer.
+[[nodiscard]] http_answer http_send(const http_request& request);
+
+/// Whether http_send() can go there.
 [[nodiscard]] bool is_http_url(const std::string& text) noexcept;
 
 }  // namespace millpool::admin

@@ -14,6 +14,8 @@
 #include <exception>
 #include <iterator>
 #include <mutex>
+#include <new>
+#include <optional>
 #include <stdexcept>
 #include <stop_token>
 #include <string_view>
@@ -31,27 +33,32 @@ void require(bool holds, const std::string& what) {
 void check(const otlp_options& options) {
   require(admin::is_http_url(options.endpoint),
           "endpoint: must begin with http:// or https://, is '" + options.endpoint + "'");
+  require(options.traces_url.empty() || admin::is_http_url(options.traces_url),
+          "traces_url: must begin with http:// or https://, is '" + options.traces_url + "'");
   require(options.sample_ratio >= 0.0 && options.sample_ratio <= 1.0,
           "sample_ratio: must be 0 to 1, is " + std::to_string(options.sample_ratio));
   require(options.batch > 0, "batch: must be at least 1, is 0");
   require(options.capacity >= options.batch, "capacity: must be at least batch (" +
                                                  std::to_string(options.batch) + "), is " +
                                                  std::to_string(options.capacity));
-  require(options.interval > duration::zero(), "interval: must be above 0");
+  require(options.interval > duration::zero() && options.interval <= std::chrono::hours{24},
+          "interval: must be above 0, and at most a day");
   require(options.timeout > duration::zero(), "timeout: must be above 0");
   require(options.backoff >= duration::zero(), "backoff: must not be negative");
   require(options.max_attempts > 0, "max_attempts: must be at least 1, is 0");
   const auto is_control = [](char each) { return static_cast<unsigned char>(each) < 0x20; };
   for (const auto& [name, value] : options.headers) {
-    require(!name.empty() && name.find(':') == std::string::npos &&
+    require(!name.empty() && name.find(':') == std::string::npos && !value.empty() &&
                 std::ranges::none_of(name + value, is_control),
-            "headers: '" + name + "' is none, or its value has a control character");
+            "headers: '" + name + "' is none, or its value is empty or has a control character");
   }
 }
 
-std::string url_of(std::string endpoint) {
-  while (endpoint.ends_with('/')) endpoint.pop_back();
-  return endpoint.ends_with("/v1/traces") ? endpoint : endpoint + "/v1/traces";
+std::string url_of(const otlp_options& options) {
+  if (!options.traces_url.empty()) return options.traces_url;
+  std::string url = options.endpoint;
+  while (url.ends_with('/')) url.pop_back();
+  return url + "/v1/traces";
 }
 
 std::string variable(const char* name) {
@@ -60,39 +67,49 @@ std::string variable(const char* name) {
   return text != nullptr ? text : "";
 }
 
-// "a=b,c=d%20e", as OpenTelemetry has lists in variables.
+std::string_view trimmed(std::string_view text) {
+  while (text.starts_with(' ')) text.remove_prefix(1);
+  while (text.ends_with(' ')) text.remove_suffix(1);
+  return text;
+}
+
+// "d%20e" -> "d e"; what is no such code stays.
+std::string decoded(std::string_view text) {
+  std::string out;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    unsigned code = 0;
+    const char* const digits = text.data() + i + 1;
+    const bool is_code = text[i] == '%' && i + 2 < text.size() &&
+                         std::from_chars(digits, digits + 2, code, 16).ptr == digits + 2;
+    out += is_code ? static_cast<char>(code) : text[i];
+    if (is_code) i += 2;
+  }
+  return out;
+}
+
+// "a=b,c=d%20e", as OpenTelemetry has lists in variables. Values may be secrets, and are not told.
 pairs pairs_in(const char* name) {
   pairs out;
   const std::string text = variable(name);
   std::string_view left = text;
-  while (!left.empty()) {
-    const std::string_view each = left.substr(0, left.find(','));
-    left.remove_prefix(std::min(each.size() + 1, left.size()));
+  for (std::size_t number = 1; !left.empty(); ++number) {
+    const std::string_view whole = left.substr(0, left.find(','));
+    left.remove_prefix(std::min(whole.size() + 1, left.size()));
+    const std::string_view each = trimmed(whole);
+    if (each.empty()) continue;
     const std::size_t equals = each.find('=');
     if (equals == 0 || equals == std::string_view::npos) {
-      throw std::invalid_argument{std::string{name} + ": must be name=value,…, has '" +
-                                  std::string{each} + "'"};
+      throw std::invalid_argument{std::string{name} + ": must be name=value,…; number " +
+                                  std::to_string(number) + " is not"};
     }
-    std::string value;
-    for (std::size_t i = equals + 1; i < each.size(); ++i) {
-      unsigned code = 0;
-      const char* const digits = each.data() + i + 1;
-      if (each[i] == '%' && i + 2 < each.size() &&
-          std::from_chars(digits, digits + 2, code, 16).ptr == digits + 2) {
-        value += static_cast<char>(code);
-        i += 2;
-      } else {
-        value += each[i];
-      }
-    }
-    const auto first = each.find_first_not_of(' ');
-    out.emplace_back(each.substr(first, equals - first), std::move(value));
+    out.emplace_back(trimmed(each.substr(0, equals)), decoded(trimmed(each.substr(equals + 1))));
   }
   return out;
 }
 
 bool may_be_tried_again(const admin::http_answer& answer) {
-  return answer.status == 0 || answer.status == 429 ||
+  return answer.failure == admin::http_failure::refused ||
+         answer.failure == admin::http_failure::interrupted || answer.status == 429 ||
          (answer.status >= 502 && answer.status <= 504);
 }
 
@@ -104,10 +121,7 @@ otlp_options otlp_options_from_environment() {
     out.endpoint = base;
   }
   if (const std::string whole = variable("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"); !whole.empty()) {
-    out.endpoint = whole;
-  }
-  if (const std::string name = variable("OTEL_SERVICE_NAME"); !name.empty()) {
-    out.service_name = name;
+    out.traces_url = whole;
   }
   if (const std::string ratio = variable("OTEL_TRACES_SAMPLER_ARG"); !ratio.empty()) {
     const char* const end = ratio.data() + ratio.size();
@@ -118,14 +132,23 @@ otlp_options otlp_options_from_environment() {
     }
   }
   out.headers = pairs_in("OTEL_EXPORTER_OTLP_HEADERS");
-  out.resource = pairs_in("OTEL_RESOURCE_ATTRIBUTES");
+  for (auto& [name, value] : pairs_in("OTEL_RESOURCE_ATTRIBUTES")) {
+    // Each name once.
+    if (name == "service.name") {
+      out.service_name = value;
+    } else if (!name.starts_with("telemetry.sdk.")) {
+      out.resource.emplace_back(std::move(name), std::move(value));
+    }
+  }
+  if (const std::string name = variable("OTEL_SERVICE_NAME"); !name.empty()) {
+    out.service_name = name;
+  }
   return out;
 }
 
 class otlp_exporter::body {
  public:
-  explicit body(otlp_options options)
-      : options_{std::move(options)}, url_{url_of(options_.endpoint)} {
+  explicit body(otlp_options options) : options_{std::move(options)}, url_{url_of(options_)} {
     for (const auto& [name, value] : options_.headers) lines_.push_back(name + ": " + value);
     const signals_blocked during_start;
     thread_ = std::jthread{[this](const std::stop_token& stop) { main(stop); }};
@@ -137,30 +160,30 @@ class otlp_exporter::body {
     thread_.join();
   }
 
-  void keep(const span_info& span, const clock& time) noexcept try {
-    const auto epoch = std::chrono::system_clock::now() - time.now().time_since_epoch();
-    std::size_t waiting = 0;
-    {
-      const std::lock_guard lock{mutex_};
-      if (has_ended_ || waiting_.size() == options_.capacity) {
-        ++counts_.dropped;
-        return;
-      }
-      waiting_.emplace_back(span, epoch);
-      waiting = waiting_.size();
-    }
-    if (waiting == 1 || waiting == options_.batch) due_.notify_one();
-  } catch (const std::bad_alloc&) {
+  template <class... Args>
+  void keep(Args&&... args) noexcept {
     const std::lock_guard lock{mutex_};
-    ++counts_.dropped;
+    if (has_ended_ || waiting_.size() == options_.capacity) {
+      ++counts_.dropped;
+      return;
+    }
+    try {
+      waiting_.emplace_back(std::forward<Args>(args)...);
+    } catch (const std::bad_alloc&) {
+      ++counts_.dropped;
+      return;
+    }
+    if (waiting_.size() == 1 || waiting_.size() == options_.batch) due_.notify_one();
   }
+
+  [[nodiscard]] double sample_ratio() const noexcept { return options_.sample_ratio; }
 
   bool flush(duration limit) {
     std::unique_lock lock{mutex_};
     ++flushing_;
     due_.notify_one();
-    const bool done =
-        settled_.wait_for(lock, limit, [this] { return waiting_.empty() && sending_ == 0; });
+    const bool done = settled_.wait_until(lock, deadline_after(steady().now(), limit),
+                                          [this] { return waiting_.empty() && sending_ == 0; });
     --flushing_;
     return done;
   }
@@ -177,73 +200,87 @@ class otlp_exporter::body {
       due_.wait(lock, stop, [this] { return !waiting_.empty(); });
       due_.wait_for(lock, stop, options_.interval,
                     [this] { return waiting_.size() >= options_.batch || flushing_ > 0; });
-      if (!stop.stop_requested() && !waiting_.empty()) send_batch(lock, stop);
+      if (!stop.stop_requested() && !waiting_.empty()) send_batch(lock, stop, options_.timeout);
     }
     const time_point deadline = deadline_after(steady().now(), options_.timeout);
-    while (!waiting_.empty() && steady().now() < deadline) {
-      send_batch(lock, stop, deadline - steady().now());
+    for (duration left = options_.timeout; !waiting_.empty() && left > duration::zero();
+         left = deadline - steady().now()) {
+      send_batch(lock, stop, left);
     }
     counts_.dropped += waiting_.size();
     waiting_.clear();
     has_ended_ = true;
+    settled_.notify_all();
   }
 
   // Once stop is requested, it is tried once.
   void send_batch(std::unique_lock<std::mutex>& lock, const std::stop_token& stop,
-                  duration timeout = duration::max()) {
-    const auto end =
-        waiting_.begin() + static_cast<std::ptrdiff_t>(std::min(waiting_.size(), options_.batch));
-    const std::vector<admin::kept_span> batch{std::make_move_iterator(waiting_.begin()),
-                                              std::make_move_iterator(end)};
-    waiting_.erase(waiting_.begin(), end);
-    sending_ = batch.size();
-    std::uint64_t taken = 0;
-    std::string wrong;
-    for (unsigned attempt = 1;; ++attempt) {
-      lock.unlock();
-      const auto [answer, so_many] = post(batch, std::min(timeout, options_.timeout));
-      lock.lock();
-      taken = so_many;
-      wrong = what_is_wrong_with(answer);
-      if (!may_be_tried_again(answer) || attempt >= options_.max_attempts) break;
-      if (!stop.stop_requested())
-        due_.wait_for(lock, stop, delay(attempt, answer), [] { return false; });
-      if (stop.stop_requested()) break;
+                  duration timeout) {
+    sending_ = std::min(waiting_.size(), options_.batch);
+    const std::size_t all = sending_;
+    outcome so_far;
+    std::vector<admin::kept_span> batch;
+    try {
+      batch.reserve(all);
+      const auto end = waiting_.begin() + static_cast<std::ptrdiff_t>(all);
+      std::move(waiting_.begin(), end, std::back_inserter(batch));
+      waiting_.erase(waiting_.begin(), end);
+      for (unsigned attempt = 1;; ++attempt) {
+        lock.unlock();
+        so_far = post(batch, std::min(timeout, options_.timeout));
+        lock.lock();
+        if (!so_far.again || attempt >= options_.max_attempts || stop.stop_requested()) break;
+        due_.wait_for(lock, stop, delay(attempt, so_far), [] { return false; });
+        if (stop.stop_requested()) break;
+      }
+    } catch (const std::bad_alloc&) {
+      if (!lock.owns_lock()) lock.lock();
+      if (batch.empty()) {  // they are all there yet
+        waiting_.erase(waiting_.begin(), waiting_.begin() + static_cast<std::ptrdiff_t>(all));
+      }
     }
-    counts_.exported += taken;
-    counts_.failed += batch.size() - taken;
+    counts_.exported += so_far.taken;
+    counts_.failed += all - so_far.taken;
     sending_ = 0;
     settled_.notify_all();
-    if (taken == batch.size()) return;
+    if (so_far.taken == all) return;
     lock.unlock();
-    app::complain("millpool", "traces: " + std::to_string(batch.size() - taken) +
-                                  " spans were not taken: " + wrong);
+    complain(all - so_far.taken, so_far.wrong);
     lock.lock();
   }
 
-  struct sent {
-    admin::http_answer answer;
-    std::uint64_t taken;
+  static void complain(std::uint64_t spans, const std::string& wrong) noexcept try {
+    app::complain("millpool",
+                  "traces: " + std::to_string(spans) + " spans were not taken: " + wrong);
+  } catch (const std::bad_alloc&) {
+    app::complain("millpool", "traces: spans were not taken");
+  }
+
+  struct outcome {
+    std::uint64_t taken = 0;
+    bool again = false;  // it may be taken another time
+    std::optional<std::chrono::seconds> retry_after{};
+    std::string wrong{};
   };
-  [[nodiscard]] sent post(const std::vector<admin::kept_span>& batch, duration timeout) const try {
-    sent out{admin::http_post(url_, admin::otlp_request(options_, batch), lines_, timeout), 0};
-    if (out.answer.status < 200 || out.answer.status > 299) return out;
-    const admin::otlp_rejection rejected = admin::rejection_in(out.answer.body);
+  [[nodiscard]] outcome post(const std::vector<admin::kept_span>& batch, duration timeout) const {
+    const admin::http_answer answer =
+        admin::http_send({.url = url_,
+                          .body = admin::otlp_request(options_, batch),
+                          .headers = lines_,
+                          .timeout = timeout});
+    outcome out{.again = may_be_tried_again(answer), .retry_after = answer.retry_after};
+    out.wrong =
+        answer.wrong.empty() ? "the answer is " + std::to_string(answer.status) : answer.wrong;
+    if (answer.status < 200 || answer.status > 299) return out;
+    const admin::otlp_rejection rejected = admin::rejection_in(answer.body);
     out.taken = batch.size() - std::min<std::uint64_t>(rejected.spans, batch.size());
-    if (rejected.spans > 0) out.answer.wrong = rejected.why;
+    if (rejected.spans > 0) out.wrong = rejected.why;
     return out;
-  } catch (const std::exception& failure) {  // no memory
-    return {{.wrong = failure.what()}, 0};
   }
 
-  static std::string what_is_wrong_with(const admin::http_answer& answer) {
-    if (!answer.wrong.empty()) return answer.wrong;
-    return "the answer is " + std::to_string(answer.status);
-  }
-
-  [[nodiscard]] duration delay(unsigned attempt, const admin::http_answer& answer) const {
-    if (answer.retry_after) return *answer.retry_after;
-    constexpr duration most = std::chrono::seconds{30};
+  [[nodiscard]] duration delay(unsigned attempt, const outcome& last) const {
+    constexpr duration most = std::chrono::seconds{60};
+    if (last.retry_after) return std::min<duration>(*last.retry_after, most);
     duration out = options_.backoff;
     for (unsigned i = 1; i < attempt && out < most; ++i) out *= 2;
     out = std::min(out, most);
@@ -266,7 +303,28 @@ class otlp_exporter::body {
   std::jthread thread_;
 };
 
-otlp_exporter::otlp_exporter(otlp_options options) : sample_ratio_{options.sample_ratio} {
+namespace {
+
+// When that clock was 0, by the time of day. Two clocks are read one after the other: of some such
+// readings the one that took the shortest.
+std::chrono::system_clock::time_point epoch_of(const clock& time) {
+  std::chrono::system_clock::time_point epoch{};
+  auto shortest = std::chrono::steady_clock::duration::max();
+  for (int i = 0; i < 10; ++i) {
+    const auto before = std::chrono::steady_clock::now();
+    const auto of_day = std::chrono::system_clock::now();
+    const auto of_pool = time.now();
+    const auto took = std::chrono::steady_clock::now() - before;
+    if (took >= shortest) continue;
+    shortest = took;
+    epoch = of_day - of_pool.time_since_epoch();
+  }
+  return epoch;
+}
+
+}  // namespace
+
+otlp_exporter::otlp_exporter(otlp_options options) {
   check(options);
   body_ = std::make_shared<body>(std::move(options));
 }
@@ -274,20 +332,30 @@ otlp_exporter::otlp_exporter(otlp_options options) : sample_ratio_{options.sampl
 otlp_exporter::~otlp_exporter() { body_->end(); }
 
 pool_options otlp_exporter::watch(pool_options options) const {
-  options.on_span = [body = body_, time = options.time,
+  options.on_span = [body = body_, epoch = epoch_of(*options.time),
                      before = std::move(options.on_span)](const span_info& span) {
-    body->keep(span, *time);
+    body->keep(span, epoch);
     if (before) before(span);
   };
   return options;
 }
 
-trace_context otlp_exporter::start_trace() const noexcept {
-  return trace_context::start(sample_ratio_);
-}
-
 bool otlp_exporter::flush(duration limit) { return body_->flush(limit); }
 
 otlp_exporter::counts otlp_exporter::so_far() const { return body_->so_far(); }
+
+request_span::request_span(otlp_exporter& to, std::string name,
+                           const std::optional<trace_context>& from)
+    : to_{to},
+      name_{std::move(name)},
+      parent_{from ? std::optional{from->span_id} : std::nullopt},
+      context_{from ? from->child() : trace_context::start(to.body_->sample_ratio())},
+      start_{std::chrono::system_clock::now()} {}
+
+request_span::~request_span() {
+  if (!context_.is_sampled()) return;
+  to_.body_->keep(std::move(name_), context_, parent_, start_, std::chrono::system_clock::now(),
+                  std::move(error_));
+}
 
 }  // namespace millpool

@@ -5,7 +5,9 @@
 #include <nlohmann/json.hpp>
 
 #include <array>
+#include <stdexcept>
 #include <string_view>
+#include <utility>
 
 namespace millpool::admin {
 namespace {
@@ -39,58 +41,72 @@ int kind_of(span_kind kind) {
 }
 
 // That of a task which was told to stop is no error.
-json status_of(const kept_span& span) {
-  constexpr int is_error = 2;
-  if (span.refused) return {{"code", is_error}, {"message", to_string(*span.refused)}};
+std::optional<std::string> error_of(const span_info& span) {
+  if (span.refused) return std::string{to_string(*span.refused)};
   if (!span.state || *span.state == task_state::succeeded || *span.state == task_state::cancelled) {
-    return json::object();
+    return std::nullopt;
   }
-  if (!span.error.empty()) return {{"code", is_error}, {"message", span.error}};
-  return {{"code", is_error}, {"message", to_string(*span.state)}};
+  return std::string{span.error.empty() ? to_string(*span.state) : span.error};
+}
+
+json attributes_of(const kept_span::of_task& task) {
+  json out = json::array();
+  out.push_back(attribute("millpool.pool", task.pool));
+  if (!task.task_class.empty()) out.push_back(attribute("millpool.task_class", task.task_class));
+  out.push_back(attribute("millpool.priority", task.priority));
+  out.push_back(attribute("millpool.attempt", task.attempt));
+  if (task.state) out.push_back(attribute("millpool.outcome", to_string(*task.state)));
+  if (task.refused) out.push_back(attribute("millpool.refused", to_string(*task.refused)));
+  return out;
 }
 
 json json_of(const kept_span& span) {
-  json attributes = json::array();
-  attributes.push_back(attribute("millpool.pool", span.pool));
-  if (!span.task_class.empty()) {
-    attributes.push_back(attribute("millpool.task_class", span.task_class));
-  }
-  attributes.push_back(attribute("millpool.priority", span.priority));
-  attributes.push_back(attribute("millpool.attempt", span.attempt));
-  if (span.state) attributes.push_back(attribute("millpool.outcome", to_string(*span.state)));
-  if (span.refused) attributes.push_back(attribute("millpool.refused", to_string(*span.refused)));
-  trace_context parent = span.context;
-  parent.span_id = span.parent;
+  constexpr int is_error = 2;
   json out{{"traceId", span.context.trace_id_text()},
            {"spanId", span.context.span_id_text()},
-           {"parentSpanId", parent.span_id_text()},
            {"flags", span.context.flags},
-           {"name", (span.task_class.empty() ? span.pool : span.task_class) + " " +
-                        std::string{to_string(span.kind)}},
-           {"kind", kind_of(span.kind)},
+           {"name", span.name},
+           {"kind", span.kind},
            {"startTimeUnixNano", nanoseconds(span.start)},
-           {"endTimeUnixNano", nanoseconds(span.end)},
-           {"attributes", std::move(attributes)},
-           {"status", status_of(span)}};
+           {"endTimeUnixNano", nanoseconds(span.end)}};
+  if (span.parent) {
+    trace_context parent = span.context;
+    parent.span_id = *span.parent;
+    out["parentSpanId"] = parent.span_id_text();
+  }
   if (span.context.tracestate) out["traceState"] = *span.context.tracestate;
+  if (span.task) out["attributes"] = attributes_of(*span.task);
+  if (span.error) out["status"] = {{"code", is_error}, {"message", *span.error}};
   return out;
 }
 
 }  // namespace
 
 kept_span::kept_span(const span_info& of, std::chrono::system_clock::time_point epoch)
-    : kind{of.kind},
+    : name{of.task_class.empty() ? of.pool : of.task_class},
+      kind{kind_of(of.kind)},
       context{of.context},
       parent{of.parent},
-      pool{of.pool},
-      task_class{of.task_class},
-      priority{of.priority},
-      attempt{of.attempt},
       start{epoch + of.start.time_since_epoch()},
       end{epoch + of.end.time_since_epoch()},
-      refused{of.refused},
-      state{of.state},
-      error{of.error} {}
+      task{of_task{std::string{of.pool}, std::string{of.task_class}, of.priority, of.attempt,
+                   of.refused, of.state}},
+      error{error_of(of)} {
+  name.append(" ").append(to_string(of.kind));
+}
+
+kept_span::kept_span(std::string called, const trace_context& self,
+                     std::optional<std::array<std::uint8_t, 8>> of,
+                     std::chrono::system_clock::time_point began,
+                     std::chrono::system_clock::time_point ended,
+                     std::optional<std::string> failure)
+    : name{std::move(called)},
+      kind{2},  // server
+      context{self},
+      parent{of},
+      start{began},
+      end{ended},
+      error{std::move(failure)} {}
 
 std::string otlp_request(const otlp_options& options, std::span<const kept_span> spans) {
   json resource = json::array();

@@ -4,30 +4,43 @@
 #include "millpool/otlp_exporter.hpp"
 #include "millpool/pool/span_info.hpp"
 
+#include <array>
 #include <chrono>
+#include <cstdint>
 #include <optional>
 #include <span>
 #include <string>
 
 namespace millpool::admin {
 
-/// A span that waits to be sent: a span_info that owns what it tells, by the time of day.
+/// A span that waits to be sent.
 struct kept_span {
-  /// \param  epoch  when the pool's clock was 0.
+  /// What a pool tells. \param  epoch  when the pool's clock was 0.
   kept_span(const span_info& of, std::chrono::system_clock::time_point epoch);
+  /// That of a request.
+  kept_span(std::string name, const trace_context& context,
+            std::optional<std::array<std::uint8_t, 8>> parent,
+            std::chrono::system_clock::time_point start, std::chrono::system_clock::time_point end,
+            std::optional<std::string> error);
 
-  span_kind kind;
+  /// Of the task that it tells of.
+  struct of_task {
+    std::string pool;
+    std::string task_class;
+    unsigned priority;
+    unsigned attempt;
+    std::optional<submit_errc> refused;
+    std::optional<task_state> state;
+  };
+
+  std::string name;
+  int kind;  ///< OpenTelemetry's number
   trace_context context;
-  std::array<std::uint8_t, 8> parent;
-  std::string pool;
-  std::string task_class;
-  unsigned priority;
-  unsigned attempt;
+  std::optional<std::array<std::uint8_t, 8>> parent;
   std::chrono::system_clock::time_point start;
   std::chrono::system_clock::time_point end;
-  std::optional<submit_errc> refused;
-  std::optional<task_state> state;
-  std::string error;
+  std::optional<of_task> task;
+  std::optional<std::string> error;  ///< of one that has failed
 };
 
 /// An ExportTraceServiceRequest. What is not UTF-8 in names is mended.

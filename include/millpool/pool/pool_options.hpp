@@ -144,7 +144,8 @@ struct pool_options {
   /// A task has ended and is counted; its result is seen once this returns.
   std::function<void(const task_end_info&)> on_task_end{};
   /// A part of the way of a task whose submitter worked for a sampled trace: see trace_scope. Of
-  /// submit on the submitter's thread, once it is answered; of wait and run where the task ran, one
+  /// submit on the submitter's thread, once it is answered: what the hook refers to must outlive
+  /// those who submit while the pool is destroyed, too. Of wait and run where the task ran, one
   /// after the other, before its result is seen. Not of what is abandoned, nor of a delayed task's
   /// submission. Where it is set such a task is submitted by itself, also in a range.
   std::function<void(const span_info&)> on_span{};

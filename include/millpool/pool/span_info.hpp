@@ -32,7 +32,7 @@ struct span_info {
   time_point end;
   std::optional<submit_errc> refused{};  ///< of submit: there is no other span then
   std::optional<task_state> state{};     ///< how the task ended, if it did with this span
-  std::string_view error{};              ///< what() of what it threw
+  std::string_view error{};              ///< what() of what it threw, at most 256 bytes
 };
 
 }  // namespace millpool

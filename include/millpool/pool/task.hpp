@@ -50,6 +50,12 @@ using task_result =
 
 class deadline_stop;
 
+/// Of a task whose submitter works for a trace.
+struct task_trace {
+  trace_context works_for;  ///< as its submitter; or for its submission, once on_span hears of it
+  time_point submitted{};   ///< of one that on_span hears of
+};
+
 /// What few tasks ask for, in a block of its own.
 struct task_extras {
   std::stop_token stop_token{};
@@ -67,9 +73,7 @@ struct task_extras {
   /// Held from where it is taken to its end: its own, or its class's limit.
   std::optional<millpool::serial_key> serial_key{};
   std::optional<std::uint64_t> fair_key{};
-  /// What it works for: what its submitter did, or, once on_span hears of it, its submission.
-  std::optional<trace_context> trace{};
-  time_point submitted{};  ///< of one that on_span hears of
+  std::unique_ptr<task_trace> trace{};  ///< null: it works for none
   /// Made when the running task first asks for its stop_token(), and then the extras' own.
   atomic<deadline_stop*> stop{nullptr};
 
@@ -78,6 +82,7 @@ struct task_extras {
     void operator()(task_extras* block) const noexcept;
   };
 };
+static_assert(sizeof(task_extras) <= 128, "two blocks of the next size are twice the memory");
 using task_extras_ptr = std::unique_ptr<task_extras, task_extras::give_back>;
 
 inline unsigned task_context::attempt() const noexcept {

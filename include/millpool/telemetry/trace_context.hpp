@@ -20,10 +20,12 @@ struct trace_context {
   std::shared_ptr<const std::string> tracestate{};
 
   /// From the headers of a request. \return nothing, where `traceparent` is none: the request is to
-  /// be treated as one without. What a later version adds to it is left out.
+  /// be treated as one without. What a later version adds to it is left out, and so is a
+  /// `tracestate` that is longer than 512 bytes or has a control character.
   [[nodiscard]] static std::optional<trace_context> parse(std::string_view traceparent,
                                                           std::string_view tracestate = {});
-  /// A new trace. \param  ratio  of all traces so many are sampled, 0 to 1.
+  /// A new trace. \param  ratio  of all traces so many are sampled, 0 to 1: those that anybody
+  ///                              samples who goes by OpenTelemetry's rule, and that ratio.
   [[nodiscard]] static trace_context start(double ratio = 1.0) noexcept;
   /// Another span in the same trace.
   [[nodiscard]] trace_context child() const noexcept;
@@ -69,6 +71,7 @@ class trace_scope {
   }
   explicit trace_scope(const std::optional<trace_context>& of) noexcept
       : trace_scope{of ? &*of : nullptr} {}
+  explicit trace_scope(const std::optional<trace_context>&& of) = delete;  // it would be gone
   ~trace_scope() { detail::trace_of_this_thread = before_; }
   trace_scope(const trace_scope&) = delete;
   trace_scope& operator=(const trace_scope&) = delete;

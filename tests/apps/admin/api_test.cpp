@@ -252,6 +252,7 @@ TEST_F(Api, TellsAScalerHowMuchWaits) {
   const json seen = json::parse(ask("GET", "/api/v1/queues/test/scale").body);
   EXPECT_EQ(seen.at("value"), 3);
   EXPECT_EQ(seen.at("running"), 2);
+  EXPECT_EQ(seen.at("unfinished"), 5);
   EXPECT_EQ(ask("GET", "/api/v1/queues/none/scale").status, 404U);
 }
 

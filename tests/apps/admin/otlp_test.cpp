@@ -94,7 +94,9 @@ TEST_F(Otlp, ACollectorGetsTheThreeSpansOfATask) {
   EXPECT_EQ(submit["kind"], 4);
   EXPECT_EQ(wait["kind"], 1);
   EXPECT_EQ(run["kind"], 5);
-  EXPECT_EQ(run["status"], json::object());
+  EXPECT_FALSE(run.contains("status"));
+  EXPECT_EQ(wait["endTimeUnixNano"], run["startTimeUnixNano"]);
+  EXPECT_EQ(wait["startTimeUnixNano"], submit["startTimeUnixNano"]);
   EXPECT_EQ(attributes_of(run), json::parse(R"({
       "millpool.pool": {"stringValue": "test"}, "millpool.task_class": {"stringValue": "cards"},
       "millpool.priority": {"intValue": "4"}, "millpool.attempt": {"intValue": "1"},
@@ -103,11 +105,52 @@ TEST_F(Otlp, ACollectorGetsTheThreeSpansOfATask) {
             json::parse(R"({"code": 2, "message": "no such card"})"));
 }
 
+TEST_F(Otlp, ARequestIsTheRootOfWhatItSubmits) {
+  otlp_exporter traces{options()};
+  worker_pool pool{traces.watch(test::sized(1))};
+  std::string root;
+  {
+    request_span request{traces, "GET /orders", std::nullopt};
+    root = request.context().span_id_text();
+    pool.submit([] {}).get();
+    request.fail("no such order");
+  }
+  const auto asked =
+      trace_context::parse("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01");
+  { const request_span request{traces, "GET /asked", asked}; }
+  {
+    const request_span request{
+        traces, "not sampled",
+        trace_context::parse("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-00")};
+  }
+  pool.wait_idle();
+  EXPECT_TRUE(traces.flush(60s));
+  std::map<std::string, json> by_name;
+  for (const json& each : spans_of(collector.await(1)[0])) by_name[each["name"]] = each;
+  ASSERT_EQ(by_name.size(), 5U);
+  EXPECT_FALSE(by_name["GET /orders"].contains("parentSpanId"));
+  EXPECT_EQ(by_name["GET /orders"]["kind"], 2);
+  EXPECT_EQ(by_name["GET /orders"]["status"]["message"], "no such order");
+  EXPECT_EQ(by_name["test submit"]["parentSpanId"], root);
+  EXPECT_EQ(by_name["GET /asked"]["parentSpanId"], "00f067aa0ba902b7");
+  EXPECT_EQ(by_name["GET /asked"]["traceId"], "4bf92f3577b34da6a3ce929d0e0e4736");
+}
+
+TEST_F(Otlp, ACollectorSaysHowLongToWait) {
+  collector.answer("503 Busy\r\nRetry-After: 1");
+  otlp_options chosen = options();
+  chosen.backoff = 1h;  // as long as that it would be without
+  otlp_exporter traces{chosen};
+  { const request_span request{traces, "GET /", std::nullopt}; }
+  EXPECT_TRUE(traces.flush(60s));
+  EXPECT_EQ(traces.so_far().exported, 1U);
+}
+
 TEST_F(Otlp, ARefusalIsAnError) {
   otlp_exporter traces{options()};
   worker_pool pool{traces.watch(test::sized(1))};
   pool.close();
-  const trace_context trace = traces.start_trace();
+  const trace_context trace = trace_context::start();
   {
     const trace_scope here{&trace};
     EXPECT_FALSE(pool.post([] {}));
@@ -126,9 +169,8 @@ TEST_F(Otlp, OfSoManyTracesSoManyAreSampled) {
   {
     worker_pool pool{traces.watch(test::sized(2))};
     for (int i = 0; i < 400; ++i) {
-      const trace_context trace = traces.start_trace();
-      if (trace.is_sampled()) sampled.insert(trace.trace_id_text());
-      const trace_scope here{&trace};
+      const request_span request{traces, "GET /", std::nullopt};
+      if (request.context().is_sampled()) sampled.insert(request.context().trace_id_text());
       pool.post([] {});
     }
   }
@@ -215,7 +257,6 @@ TEST_F(Otlp, WhatThereIsNoRoomForIsDroppedAndCounted) {
 
 TEST_F(Otlp, ItsEndSendsWhatWaits) {
   {
-    worker_pool pool{test::sized(1)};
     otlp_exporter traces{options()};
     worker_pool traced{traces.watch(test::sized(1))};
     const trace_context trace = trace_context::start();
@@ -250,7 +291,7 @@ TEST_F(Otlp, AHookThatWasThereIsCalledToo) {
 
 TEST_F(Otlp, ItsHeadersAreSentAndItsResourceIsTold) {
   otlp_options chosen = options();
-  chosen.endpoint += "/v1/traces/";
+  chosen.endpoint += "/prefix/";
   chosen.headers = {{"x-key", "secret"}};
   chosen.resource = {{"deployment.environment", "test\xFF"}};
   otlp_exporter traces{chosen};
@@ -262,7 +303,7 @@ TEST_F(Otlp, ItsHeadersAreSentAndItsResourceIsTold) {
   }
   EXPECT_TRUE(traces.flush(60s));
   const auto request = collector.await(1)[0];
-  EXPECT_THAT(request.head, HasSubstr("POST /v1/traces HTTP/1.1"));
+  EXPECT_THAT(request.head, HasSubstr("POST /prefix/v1/traces HTTP/1.1"));
   EXPECT_THAT(request.head, HasSubstr("x-key: secret"));
   EXPECT_THAT(request.body, HasSubstr("deployment.environment"));
 }
@@ -287,13 +328,15 @@ TEST_F(Otlp, OptionsThatCannotBeAreNamed) {
   EXPECT_EQ(wrong([](auto& each) { each.capacity = 5; }),
             "otlp_options.capacity: must be at least batch (512), is 5");
   EXPECT_EQ(wrong([](auto& each) { each.interval = 0s; }),
-            "otlp_options.interval: must be above 0");
+            "otlp_options.interval: must be above 0, and at most a day");
   EXPECT_EQ(wrong([](auto& each) { each.max_attempts = 0; }),
             "otlp_options.max_attempts: must be at least 1, is 0");
   EXPECT_EQ(wrong([](auto& each) {
               each.headers = {{"a", "b\r\nc: d"}};
             }),
-            "otlp_options.headers: 'a' is none, or its value has a control character");
+            "otlp_options.headers: 'a' is none, or its value is empty or has a control character");
+  EXPECT_EQ(wrong([](auto& each) { each.traces_url = "ftp://a"; }),
+            "otlp_options.traces_url: must begin with http:// or https://, is 'ftp://a'");
 }
 
 // The environment is this thread's alone: no other has been started here.
@@ -313,8 +356,8 @@ TEST_F(OtlpEnvironment, GivesTheOptions) {
   EXPECT_EQ(otlp_options_from_environment().endpoint, "http://localhost:4318");
   set("OTEL_EXPORTER_OTLP_ENDPOINT", "http://collector:4318");
   set("OTEL_SERVICE_NAME", "shop");
-  set("OTEL_EXPORTER_OTLP_HEADERS", "a=b, key=c%20d%3D");
-  set("OTEL_RESOURCE_ATTRIBUTES", "service.version=1");
+  set("OTEL_EXPORTER_OTLP_HEADERS", "a=b,, key = c%20d%3D ,");
+  set("OTEL_RESOURCE_ATTRIBUTES", "service.version=1,service.name=other,telemetry.sdk.name=x");
   set("OTEL_TRACES_SAMPLER_ARG", "0.25");
   const otlp_options read = otlp_options_from_environment();
   EXPECT_EQ(read.endpoint, "http://collector:4318");
@@ -323,8 +366,10 @@ TEST_F(OtlpEnvironment, GivesTheOptions) {
   EXPECT_EQ(read.headers, (pairs{{"a", "b"}, {"key", "c d="}}));
   EXPECT_EQ(read.resource, (pairs{{"service.version", "1"}}));
   EXPECT_EQ(read.sample_ratio, 0.25);
-  set("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "https://other/v1/traces");
-  EXPECT_EQ(otlp_options_from_environment().endpoint, "https://other/v1/traces");
+  set("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "https://other/custom");
+  EXPECT_EQ(otlp_options_from_environment().traces_url, "https://other/custom");
+  ::unsetenv("OTEL_SERVICE_NAME");
+  EXPECT_EQ(otlp_options_from_environment().service_name, "other");
 }
 
 TEST_F(OtlpEnvironment, ThatIsWrongIsNamed) {
@@ -341,8 +386,8 @@ TEST_F(OtlpEnvironment, ThatIsWrongIsNamed) {
   set("OTEL_TRACES_SAMPLER_ARG", "nan");
   EXPECT_EQ(wrong(), "OTEL_TRACES_SAMPLER_ARG: must be 0 to 1, is 'nan'");
   set("OTEL_TRACES_SAMPLER_ARG", "1");
-  set("OTEL_EXPORTER_OTLP_HEADERS", "a=b,c");
-  EXPECT_EQ(wrong(), "OTEL_EXPORTER_OTLP_HEADERS: must be name=value,…, has 'c'");
+  set("OTEL_EXPORTER_OTLP_HEADERS", "a=b,secret");
+  EXPECT_EQ(wrong(), "OTEL_EXPORTER_OTLP_HEADERS: must be name=value,…; number 2 is not");
 }
 
 }  // namespace
