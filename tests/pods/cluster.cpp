@@ -25,6 +25,7 @@ using namespace std::chrono_literals;
 using std::chrono::steady_clock;
 
 constexpr std::chrono::seconds readyz_limit{10};
+static_assert(readyz_limit < agreement_limit, "a pod waits until its /readyz was asked");
 
 // What a child is started with, undone at the end.
 class spawn_setup {
@@ -33,8 +34,10 @@ class spawn_setup {
   // first process, too, is not ended by a signal that it does not know yet.
   explicit spawn_setup(const std::string& output) {
     ::posix_spawn_file_actions_init(&actions_);
+    // Without O_CLOEXEC: what is opened as 1 at once, and not moved there, would keep it, and the
+    // child would have no standard output.
     ::posix_spawn_file_actions_addopen(&actions_, STDOUT_FILENO, output.c_str(),
-                                       O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+                                       O_WRONLY | O_CREAT | O_TRUNC, 0600);
     ::posix_spawnattr_init(&attributes_);
     sigset_t mask;
     sigemptyset(&mask);
@@ -80,7 +83,7 @@ cluster::~cluster() {
     ::kill(each->pid, SIGTERM);  // one that has not connected sees no hanging up
     ::kill(each->pid, SIGCONT);
   }
-  const time_point limit = steady_clock::now() + options_.drain_timeout + 10s;
+  const time_point limit = steady_clock::now() + agreement_limit + options_.drain_timeout + 10s;
   for (const auto& each : pods_) {
     while (each->pid != 0 && ::waitpid(each->pid, nullptr, WNOHANG) == 0) {
       if (steady_clock::now() > limit) ::kill(each->pid, SIGKILL);
@@ -102,7 +105,7 @@ void cluster::run_until(time_point end) {
 
 unsigned cluster::ready() const noexcept {
   return static_cast<unsigned>(std::ranges::count_if(
-      pods_, [](const auto& each) { return each->at == state::ready && !each->is_leaving; }));
+      pods_, [](const auto& each) { return each->at == state::ready && each->is_replica(); }));
 }
 
 unsigned cluster::processes() const noexcept {
@@ -123,8 +126,7 @@ std::size_t cluster::waiting() const noexcept {
 
 void cluster::keep_the_number() {
   const auto replicas = [&] {
-    return std::ranges::count_if(
-        pods_, [](const auto& each) { return each->at != state::ended && !each->is_leaving; });
+    return std::ranges::count_if(pods_, [](const auto& each) { return each->is_replica(); });
   };
   for (auto n = replicas(); n < wanted_; ++n) start_one();
   for (auto n = replicas(); n > wanted_; --n) end_one();
@@ -143,7 +145,7 @@ void cluster::start_one() {
 
 void cluster::end_one() {
   for (const auto& each : pods_ | std::views::reverse) {
-    if (each->at == state::ended || each->is_leaving) continue;
+    if (!each->is_replica()) continue;
     each->is_leaving = true;
     ::kill(each->pid, SIGTERM);
     return;
@@ -175,7 +177,7 @@ void cluster::reap() {
 void cluster::kill_one(const work& spare) {
   pod* victim = nullptr;
   for (const auto& each : pods_) {
-    if (each->at != state::ready || each->is_leaving) continue;
+    if (each->at != state::ready || !each->is_replica()) continue;
     if (victim == nullptr || book_.with(each->number) > book_.with(victim->number))
       victim = each.get();
   }
@@ -228,7 +230,9 @@ void cluster::wait_for_messages(duration limit) {
   const auto ns = std::max(limit, duration::zero()).count();
   const timespec timeout{.tv_sec = ns / 1'000'000'000, .tv_nsec = ns % 1'000'000'000};
   if (::ppoll(events.data(), events.size(), &timeout, nullptr) <= 0) return;
-  if (events[0].revents != 0) at_the_door_.push_back(accept_at(listener_.get()));
+  if (events[0].revents != 0) {
+    if (app::unique_fd guest = accept_at(listener_.get())) at_the_door_.push_back(std::move(guest));
+  }
   greet();
   for (const auto& each : pods_) {
     if (each->connection) listen_to(*each);

@@ -88,6 +88,12 @@ class cluster {
     bool is_leaving = false;  // it was told to end, or killed: not a replica any more
     std::optional<std::size_t> held_when_killed{};
     bool said_farewell = false;
+
+    /// One of those that are wanted. A process that was reaped is none, even while we still read
+    /// what it had said: pid 0 would be our own process group.
+    [[nodiscard]] bool is_replica() const noexcept {
+      return pid != 0 && at != state::ended && !is_leaving;
+    }
   };
 
   void start_one();

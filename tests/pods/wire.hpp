@@ -52,6 +52,8 @@ struct farewell {
 
 /// After `stopping`: nothing comes after this.
 struct agreed {};
+/// A worker waits for it so long; the broker asks for its /readyz meanwhile.
+constexpr std::chrono::seconds agreement_limit{15};
 
 using message = std::variant<hello, work, done, given_back, stopping, agreed, farewell>;
 

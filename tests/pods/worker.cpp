@@ -1,6 +1,6 @@
 // A pod: takes tasks from a broker, runs them in a pool, and on SIGTERM ends in order: /readyz says
 // 503, no more is taken, what is in hand may finish until the drain timeout, the rest is given
-// back, exit 0. Its last line is its pool's account.
+// back, exit 0. Its last line is its pool's account; where it cannot be written, the exit is 1.
 //   millpool_pod_worker --socket PATH --pod N [--threads N] [--capacity N] [--drain-timeout TIME]
 #include "apps/support/flags.hpp"
 #include "apps/support/io.hpp"
@@ -164,14 +164,13 @@ int work_for_the_broker(const worker_options& options) {
   // Before the broker knows: whoever asks from here on gets a 503. The pool is not closed yet, and
   // works on what is in hand, so that nothing but this says so.
   admin.set_draining();
-  const time_point until = deadline_after(steady_clock::now(), options.drain_timeout);
   send(broker.get(), stopping{});
-  give_back_the_rest(broker.get(), until);
-  const shutdown_report report =
-      pool.shutdown({.drain = std::max<duration>(until - steady_clock::now(), duration::zero())});
+  give_back_the_rest(broker.get(), steady_clock::now() + agreement_limit);
+  // From here, so that a broker that is slow to agree takes none of the tasks' time.
+  const shutdown_report report = pool.shutdown({.drain = options.drain_timeout});
   send(broker.get(), farewell{report.tasks, grown.took()});
   std::cout << "pod " << options.pod << ": " << report.tasks << std::endl;
-  return report.tasks.balanced() && report.tasks.inside() == 0 ? 0 : 1;
+  return std::cout && report.tasks.balanced() && report.tasks.inside() == 0 ? 0 : 1;
 }
 
 int main_of(int argc, const char* const* argv) {
@@ -198,7 +197,7 @@ int main_of(int argc, const char* const* argv) {
   flags.value(
       "--drain-timeout", "TIME",
       [&](const std::string& v) { return app::put(app::parse_duration(v), options.drain_timeout); },
-      "For so long after SIGTERM tasks may finish (5s)");
+      "For so long tasks may finish, once nothing more comes (5s)");
   const auto outcome = flags.parse(argc, argv);
   if (outcome.exit) return app::end_at_once(program, *outcome.exit, outcome.text);
   return work_for_the_broker(options);
