@@ -36,12 +36,13 @@ struct hpa_rules {
 };
 
 /// An autoscaling/v2 HorizontalPodAutoscaler with one External metric and an AverageValue as its
-/// target. The defaults are the API's.
+/// target. The defaults are the API's; those of tolerance and sync_period are the controller's flags.
 struct hpa_options {
   double target_average = 0.0;  ///< of the metric, per replica; above 0
   unsigned min_replicas = 1;    ///< 0 as with the feature HPAScaleToZero
   unsigned max_replicas = 0;    ///< at least 1 and min_replicas
-  /// A metric that is off its target by no more than this part is on it.
+  /// --horizontal-pod-autoscaler-tolerance: a metric that is off its target by no more than this
+  /// part is on it.
   double tolerance = 0.1;
   /// The controller's --horizontal-pod-autoscaler-sync-period: sync() is to be called as often.
   duration sync_period = std::chrono::seconds{15};
@@ -70,7 +71,9 @@ class autoscaler {
   explicit autoscaler(hpa_options options);
 
   /// One sync. `now` never goes back.
-  /// \param  replicas  that there are by the last decision, ready or not (scale.spec.replicas).
+  /// \param  replicas  that there are by the last decision, ready or not: scale.spec.replicas. The
+  ///                   controller divides the metric by status.replicas, which follows that within
+  ///                   a moment, as a pod counts there once its object exists.
   /// \param  total     the metric, over all replicas; nothing where it could not be had.
   [[nodiscard]] hpa_decision sync(time_point now, unsigned replicas, std::optional<double> total);
 

@@ -60,6 +60,7 @@ struct pods_options {
   metric what = metric::unfinished;
   duration hold = 2500ms;
   duration limit = 30s;
+  bool must_settle = false;
   cluster_options cluster{.drain_timeout = 500ms};
   hpa_options hpa{
       .target_average = 3,  // three of a pod's four threads at work
@@ -127,7 +128,8 @@ class performance {
         hpa_(options.hpa),
         steady_(options.hpa, options.hold),
         began_(steady_clock::now()),
-        next_sync_(began_) {}
+        next_sync_(began_),
+        looked_(began_) {}
 
   void run() {
     std::cout << "      t    rate   depth  wanted desired   ready\n";
@@ -160,12 +162,21 @@ class performance {
     for (auto now = steady_clock::now(); now < end; now = steady_clock::now()) {
       if (signals_.next()) throw interrupted{};
       for (unsigned n = load_.due(now); n > 0; --n) cluster_.add(usual());
-      depth_ += static_cast<double>(options_.what == metric::unfinished ? cluster_.unfinished()
-                                                                        : cluster_.waiting());
-      ++looks_;
+      look(now);
       if (now >= next_sync_) sync(now);
       cluster_.run_until(std::min({end, now + tick, next_sync_}));
     }
+  }
+
+  // A depth counts for as long as it was the last that was seen: looks come at uneven times, and
+  // mostly where much happens.
+  void look(time_point now) {
+    const double elapsed = seconds{now - looked_}.count();
+    depth_ += seen_depth_ * elapsed;
+    looked_for_ += elapsed;
+    looked_ = now;
+    seen_depth_ = static_cast<double>(options_.what == metric::unfinished ? cluster_.unfinished()
+                                                                          : cluster_.waiting());
   }
 
   std::optional<duration> until_steady(double rate) {
@@ -174,15 +185,15 @@ class performance {
     const time_point limit = steady_clock::now() + options_.limit;
     while (!steady_.took() && steady_clock::now() < limit)
       go_on(steady_clock::now() + options_.hpa.sync_period);
+    if (options_.must_settle && !steady_.took()) throw std::runtime_error{"never: a steady state"};
     return steady_.took();
   }
 
   void sync(time_point now) {
     // The mean since the last sync, as avg_over_time() of a gauge: a single look at some few tasks
     // is off by one as often as not, and that is more than the tolerance.
-    const double depth = depth_ / std::max(looks_, 1U);
-    depth_ = 0;
-    looks_ = 0;
+    const double depth = looked_for_ > 0 ? depth_ / looked_for_ : seen_depth_;
+    depth_ = looked_for_ = 0;
     const sample seen{t(), depth, hpa_.sync(now, replicas_, depth), cluster_.ready()};
     steady_.see(seen);
     next_sync_ = std::max(next_sync_ + options_.hpa.sync_period, now);
@@ -248,8 +259,10 @@ class performance {
   const time_point began_;
   time_point next_sync_;
   unsigned replicas_ = 1;
-  double depth_ = 0;  // the sum of all looks since the last sync
-  unsigned looks_ = 0;
+  double depth_ = 0;       // seen since the last sync: its integral over the time
+  double looked_for_ = 0;  // that time, in seconds
+  time_point looked_;      // the last look, and what it saw
+  double seen_depth_ = 0;
   std::optional<duration> up_;
   std::optional<duration> down_;
   std::optional<bool> went_up_;
@@ -358,6 +371,7 @@ void add_flags(app::flags& flags, pods_options& out) {
   time("--down-window", out.hpa.scale_down.stabilization, "scaleDown's stabilization (2s)");
   time("--hold", out.hold, "So long a steady state has to last (2500ms)");
   time("--limit", out.limit, "So long anything is waited for (30s)");
+  flags.toggle("--must-settle", out.must_settle, "Ends at the first load that is never steady");
   flags.group("Pods");
   flags.value(
       "--threads", "N",
@@ -368,7 +382,7 @@ void add_flags(app::flags& flags, pods_options& out) {
       [&](const std::string& v) { return app::put_count(v, 1000, out.cluster.capacity); },
       "Tasks that a pod has in hand at most (12)");
   time("--drain-timeout", out.cluster.drain_timeout,
-       "After SIGTERM tasks may finish so long (500ms)");
+       "After a pod has said that it ends, its tasks may finish so long (500ms)");
   flags.value(
       "--worker", "PROGRAM",
       [&](const std::string& v) -> wrong {

@@ -6,7 +6,9 @@
 . "$(dirname "$0")/../e2e/lib.sh"
 pods=$millpool
 
-"$pods" --limit 90s >out 2>err  # a busy machine disturbs the load, and so is long steady
+# A busy machine disturbs the load, and so it takes longer until it is steady. What is never so ends
+# the run, and all of this fits in the 300 s that the test may take.
+timeout -k 10 200 "$pods" --limit 60s --must-settle >out 2>err
 equal "it ends with 0, and says nothing else" "0 " "$? $(cat err)"
 cat out
 # number <sed expression with a group>: what the report says there.
@@ -41,7 +43,7 @@ nap() { read -r -t "$1" _ <&9; }
 # begin: a run whose first pod is up. Sets $run, and $mark: its pods' command lines have that.
 begin() {
   mark=$(mktemp -d "$scratch/run.XXXX")
-  TMPDIR=$mark "$pods" --hold 60s --limit 60s >rows 2>err &
+  TMPDIR=$mark "$pods" --hold 60s --limit 20s >rows 2>err &
   run=$!
   exec 8<rows
   read -r _ <&8
@@ -69,7 +71,7 @@ begin
 kill -KILL "$run"
 wait "$run" 2>killed
 holds "pods whose broker is killed end as well" gone
-equal "in order: their accounts are written" "0" "$(cat "$mark"/*/pod-1 | grep -vc '^pod 1: accepted [0-9]* = .*inside 0$')"
+equal "in order: their accounts are written" "1" "$(cat "$mark"/*/pod-1 | grep -c '^pod 1: accepted [0-9]* = .*inside 0$')"
 exec 8<&-
 
 said=$("$pods" --metric cpu 2>&1)
