@@ -6,11 +6,11 @@
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 dir=${1:-$here/manifests}
-mkdir -p "$dir"
-rm -f "$dir"/*.yaml
+made=$(mktemp -d)  # what is there stays, unless all of it could be made
+trap 'rm -rf "$made"' EXIT
 # The release has the chart's name, so that nothing is named twice.
 "${HELM:-helm}" template millpool "$here/helm/millpool" --namespace default --set hpa.enabled=true |
-  awk -v dir="$dir" '
+  awk -v dir="$made" '
     function write() {
       if (kind == "") return
       file = dir "/" tolower(kind) ".yaml"
@@ -18,8 +18,11 @@ rm -f "$dir"/*.yaml
       close(file)
     }
     /^---$/ { write(); text = kind = ""; next }
-    /^# Source:/ || /^  namespace: default$/ { next }
-    /managed-by: Helm$|helm\.sh\/chart:/ { next }
+    /^# Source:/ || /^  namespace: "default"$/ { next }
+    /managed-by: "Helm"$|helm\.sh\/chart:/ { next }
     /^kind: / { kind = $2 }
     { text = text $0 "\n" }
     END { write() }'
+mkdir -p "$dir"
+rm -f "$dir"/*.yaml
+cp "$made"/*.yaml "$dir/"

@@ -16,15 +16,15 @@
 {{- end -}}
 
 {{- define "millpool.selector" -}}
-app.kubernetes.io/name: {{ include "millpool.name" . }}
-app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/name: {{ include "millpool.name" . | quote }}
+app.kubernetes.io/instance: {{ .Release.Name | quote }}
 {{- end -}}
 
 {{- define "millpool.labels" -}}
 {{ include "millpool.selector" . }}
-app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
-app.kubernetes.io/managed-by: {{ .Release.Service }}
-helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
+app.kubernetes.io/version: {{ .Chart.AppVersion | replace "+" "_" | quote }}
+app.kubernetes.io/managed-by: {{ .Release.Service | quote }}
+helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | trunc 63 | quote }}
 {{- end -}}
 
 {{- define "millpool.serviceAccount" -}}
@@ -47,9 +47,10 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{- end -}}
 {{- end -}}
 
-{{- /* The depth of the pool, summed over lanes and replicas, as a query. */ -}}
-{{- define "millpool.depthQuery" -}}
-sum(millpool_queue_depth{namespace="{{ .Release.Namespace }}",service="{{ include "millpool.fullname" . }}",pool="{{ .Values.pool.name }}"})
+{{- /* The unfinished tasks of the pool, summed over lanes and replicas, as a query. */ -}}
+{{- define "millpool.unfinishedQuery" -}}
+{{- $of := printf "namespace=%q,service=%q,pool=%q" .Release.Namespace (include "millpool.fullname" .) .Values.pool.name -}}
+sum(millpool_queue_depth{ {{- $of -}} }) + sum(millpool_tasks_running{ {{- $of -}} })
 {{- end -}}
 
 {{- /* behavior of an HPA; that KEDA makes takes the same. */ -}}
@@ -66,7 +67,7 @@ scaleUp:
     - type: Pods
       value: {{ $up.pods }}
       periodSeconds: {{ $up.periodSeconds }}
-# Longer than the pool's keep_alive: its threads go first, so that the two loops do not fight.
+# Ten times the pool's keep_alive, or so: its threads are at rest when pods are thought about.
 scaleDown:
   stabilizationWindowSeconds: {{ $down.stabilizationWindowSeconds }}
   policies:
@@ -86,9 +87,16 @@ scaleDown:
 {{- if and $scaler.enabled (gt (int $scaler.minReplicas) (int $scaler.maxReplicas)) -}}
 {{- fail (printf "%s.minReplicas (%d) must not exceed %s.maxReplicas (%d)." $name (int $scaler.minReplicas) $name (int $scaler.maxReplicas)) -}}
 {{- end -}}
-{{- if and $scaler.enabled (le (float64 $v.hpa.scaleDown.stabilizationWindowSeconds) (float64 $v.pool.keepAlive)) -}}
-{{- fail (printf "hpa.scaleDown.stabilizationWindowSeconds (%v) must exceed pool.keepAlive (%v): else pods go before the pool's threads have, and the two loops fight." $v.hpa.scaleDown.stabilizationWindowSeconds $v.pool.keepAlive) -}}
+{{- if and $scaler.enabled (lt (float64 $v.hpa.scaleDown.stabilizationWindowSeconds) (mulf 2 $v.pool.keepAlive)) -}}
+{{- fail (printf "hpa.scaleDown.stabilizationWindowSeconds (%v) must be at least twice pool.keepAlive (%v), and better ten times: the loop of the pods has to be the slower one." $v.hpa.scaleDown.stabilizationWindowSeconds $v.pool.keepAlive) -}}
 {{- end -}}
+{{- end -}}
+{{- /* A name of a Service is an RFC 1035 label: with a letter first. */ -}}
+{{- if not (regexMatch "^[a-z]([-a-z0-9]*[a-z0-9])?$" (include "millpool.fullname" .)) -}}
+{{- fail (printf "%q is no name for a Service, which begins with a letter: give fullnameOverride." (include "millpool.fullname" .)) -}}
+{{- end -}}
+{{- if and $v.hpa.enabled (not $v.hpa.metric.selector) (not (regexMatch "^[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$" $v.pool.name)) -}}
+{{- fail (printf "pool.name (%q) is no value of a label, and an HPA selects by labels: give hpa.metric.selector, another name, or take keda." $v.pool.name) -}}
 {{- end -}}
 {{- range $v.extraPorts -}}
 {{- if or (eq .name "admin") (eq (int .port) (int $v.admin.port)) -}}
