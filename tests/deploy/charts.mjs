@@ -3,6 +3,7 @@
 //    let unknown fields pass, by the TypeScript compiler, to which each is a literal of its type.
 // 2. The facts that the chart promises.
 // 3. An object that is broken is refused.
+import { createHash } from "node:crypto";
 import { readFileSync, readdirSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -77,6 +78,12 @@ async function faultsOf(objects) {
 
 // ---- facts
 
+const sorted = (value) => Array.isArray(value) ? value.map(sorted)
+  : value === null || typeof value !== "object" ? value
+  : Object.fromEntries(Object.keys(value).sort().map((key) => [key, sorted(value[key])]));
+const { groups } = parse(readFileSync(join(chart, "files/rules.yaml"), "utf8"));
+const adapter = parse(readFileSync(join(chart, "../../prometheus/adapter.yaml"), "utf8"));
+
 function facts(name, objects) {
   const all = (kind) => objects.filter((each) => each.kind === kind);
   const one = (kind) => {
@@ -124,6 +131,8 @@ function facts(name, objects) {
     claim(`${name}: with a token`, Buffer.from(secret.data[token.key], "base64").length >= 16);
   }
   claim(`${name}: no token in plain sight`, !JSON.stringify(deployment).includes("not-a-secret-but-a-test"));
+  claim(`${name}: nor its bare hash`, !JSON.stringify(deployment).includes(
+    createHash("sha256").update("not-a-secret-but-a-test").digest("hex")));
 
   for (const [probe, path] of [["startupProbe", "/livez"], ["livenessProbe", "/livez"], ["readinessProbe", "/readyz"]]) {
     is(probe, container[probe].httpGet, { path, port: "admin" });
@@ -166,32 +175,47 @@ function facts(name, objects) {
     claim(`${name}: from one up`, least >= 1 && least <= most, `${least} to ${most}`);
     is("as was asked for", [least, most], name === "hpa-pods" ? [3, 30] : [2, 10]);
     const behavior = scaler.spec.behavior ?? scaler.spec.advanced.horizontalPodAutoscalerConfig.behavior;
-    claim(`${name}: down after the pool's keep_alive of 60 s, up at once`,
-      behavior.scaleDown.stabilizationWindowSeconds > 60 && behavior.scaleUp.stabilizationWindowSeconds === 0);
+    is("up at once, down after ten times the pool's keep_alive of 60 s",
+      [behavior.scaleUp.stabilizationWindowSeconds, behavior.scaleDown.stabilizationWindowSeconds], [0, 600]);
   }
   for (const scaler of all("HorizontalPodAutoscaler")) {
     const [metric] = scaler.spec.metrics;
-    is("by the depth a replica", [metric.type, metric.external?.target.type ?? metric.pods.target.type],
+    is("by a mean over the replicas", [metric.type, metric.external?.target.type ?? metric.pods.target.type],
       [name === "hpa-pods" ? "Pods" : "External", "AverageValue"]);
     const of = (metric.external ?? metric.pods).metric;
-    is("of one pool", [of.name, of.selector.matchLabels.pool], ["millpool_queue_depth", "orders"]);
+    is("of one pool", [of.name, of.selector.matchLabels.pool], ["millpool_tasks_unfinished", "orders"]);
+    claim(`${name}: which is what the adapter calls the tasks that wait and those that run`,
+      adapter[metric.external ? "externalRules" : "rules"].some((rule) => rule.name.as === of.name &&
+        rule.seriesQuery.startsWith("millpool_queue_depth{") && rule.metricsQuery.includes("<<.Series>>{") &&
+        rule.metricsQuery.includes(" + sum") && rule.metricsQuery.includes("millpool_tasks_running{")));
+    is("so many a replica", (metric.external ?? metric.pods).target.averageValue, name === "hpa-pods" ? "6" : "3");
+
     if (metric.external) is("and this Service", of.selector.matchLabels.service, service.metadata.name);
   }
   for (const scaled of all("ScaledObject")) {
     const [trigger] = scaled.spec.triggers;
-    const auth = one("TriggerAuthentication");
-    is("it has who vouches for it", trigger.authenticationRef.name, auth.metadata.name);
-    const [reference] = auth.spec.secretTargetRef;
+    let reference;
+    if (name !== "keda-odd-name") {  // it asks a Prometheus that answers all
+      const auth = one("TriggerAuthentication");
+      is("it has who vouches for it", trigger.authenticationRef.name, auth.metadata.name);
+      [reference] = auth.spec.secretTargetRef;
+    }
+    is("so many unfinished tasks a replica", trigger.metadata.threshold ?? trigger.metadata.targetValue, "3");
+    is("none too few where nobody can be asked", [scaled.spec.fallback.behavior, scaled.spec.fallback.replicas],
+      ["currentReplicas", scaled.spec.maxReplicaCount]);
     claim(`${name}: all of a trigger's metadata is text`, Object.values(trigger.metadata).every((each) => typeof each === "string"));
     if (trigger.type === "metrics-api") {
       is("it asks the Service", trigger.metadata.url,
         `http://${service.metadata.name}.shop.svc:${port}/api/v1/queues/big%20orders/scale`);
+      is("for all that is not done", trigger.metadata.valueLocation, "unfinished");
       is("with the token", [trigger.metadata.authMode, reference],
         ["bearer", { parameter: "token", name: token.name, key: token.key }]);
     } else {
+      const pool = name === "keda-odd-name" ? String.raw`big \"orders\" \\ small` : "orders";
+      const of = `{namespace="shop",service="${service.metadata.name}",pool="${pool}"}`;
       is("it asks Prometheus", trigger.metadata.query,
-        `sum(millpool_queue_depth{namespace="shop",service="${service.metadata.name}",pool="orders"})`);
-      is("with its token", [trigger.metadata.authModes, reference],
+        `sum(millpool_queue_depth${of}) + sum(millpool_tasks_running${of})`);
+      if (reference) is("with its token", [trigger.metadata.authModes, reference],
         ["bearer", { parameter: "bearerToken", name: "prometheus-reader", key: "token" }]);
     }
   }
@@ -203,7 +227,10 @@ function facts(name, objects) {
     is("with the token", endpoint.authorization, { type: "Bearer", credentials: { name: token.name, key: token.key } });
   }
   for (const rule of all("PrometheusRule")) {
-    is("the rules are the file's", rule.spec, parse(readFileSync(join(chart, "files/rules.yaml"), "utf8")));
+    const [own, ...common] = rule.spec.groups;
+    is("one rule is this Service's", own.rules.map((each) => each.expr),
+      [`absent(millpool_build_info{namespace="shop",service="${service.metadata.name}"})`]);
+    is("the others are the file's", sorted(common), sorted(groups));
   }
   for (const map of all("ConfigMap")) {
     is("Grafana finds the dashboard", map.metadata.labels.grafana_dashboard, "1");
@@ -217,7 +244,6 @@ function facts(name, objects) {
 
 // ---- rules
 
-const { groups } = parse(readFileSync(join(chart, "files/rules.yaml"), "utf8"));
 for (const rule of groups.flatMap((group) => group.rules).filter((each) => each.alert)) {
   claim(`${rule.alert} says what is the matter, what to do, and how bad it is`,
     rule.annotations?.summary && rule.annotations.action &&

@@ -44,6 +44,9 @@ contains "the notes tell how to make the token" "create secret generic millpool-
 
 # ---- the manifests without Helm
 bash "$ROOT/deploy/render_manifests.sh" manifests
+mkdir kept && echo kept >kept/one.yaml
+holds "where it fails" test "$(HELM=false bash "$ROOT/deploy/render_manifests.sh" kept; echo $?)" != 0
+equal "what was there stays" kept "$(cat kept/one.yaml)"
 equal "the plain manifests are up to date (deploy/render_manifests.sh makes them)" "" \
   "$(diff -r manifests "$ROOT/deploy/manifests")"
 for file in manifests/*.yaml; do echo ---; cat "$file"; done >renders/manifests.yaml
@@ -53,11 +56,13 @@ node "$tools/charts.mjs" "$PWD/renders" "$chart" >report 2>&1 || fault "what it 
 grep -c '^ok' report || fault "nothing was looked at"
 
 # ---- what it refuses
-# refused <part of what it says> <--set value>...
+# refused <part of what it says> <--set value>...: [...] and {...} are JSON.
 refused() {
   local part=$1 arguments=() each
   shift
-  for each in "$@"; do arguments+=(--set "$each"); done
+  for each in "$@"; do
+    if [[ $each == *=[[\{]* ]]; then arguments+=(--set-json "$each"); else arguments+=(--set "$each"); fi
+  done
   if "$HELM" template orders "$chart" "${arguments[@]}" >/dev/null 2>said; then
     fault "it takes $*"
   else
@@ -67,8 +72,12 @@ refused() {
 refused "hpa.enabled and keda.enabled exclude each other" hpa.enabled=true keda.enabled=true
 refused "hpa.minReplicas (7) must not exceed hpa.maxReplicas (3)" hpa.enabled=true hpa.minReplicas=7 hpa.maxReplicas=3
 refused "keda.minReplicas (7) must not exceed" keda.enabled=true keda.minReplicas=7 keda.maxReplicas=3
-refused "must exceed pool.keepAlive (300)" hpa.enabled=true pool.keepAlive=300
-refused "must exceed pool.keepAlive (60)" keda.enabled=true hpa.scaleDown.stabilizationWindowSeconds=60
+refused "must be at least twice pool.keepAlive (301)" hpa.enabled=true pool.keepAlive=301
+refused "must be at least twice pool.keepAlive (60)" keda.enabled=true hpa.scaleDown.stabilizationWindowSeconds=119
+refused "is no value of a label" hpa.enabled=true "pool.name=big orders"
+refused "is no value of a label" hpa.enabled=true pool.name="$(printf 'a%.0s' {1..64})"
+"$HELM" template 7up "$chart" >/dev/null 2>said && fault "it takes a release that no Service can be named after"
+contains "of such a release" "is no name for a Service" "$(cat said)"
 refused "is the admin port" extraPorts[0].name=http extraPorts[0].port=9464
 refused "'/admin/token'" admin.token.existingSecret=
 refused "'/admin/token/value'" admin.token.value=short
@@ -80,9 +89,46 @@ refused "'/drainTimeout'" drainTimeout=soon
 refused "'/drainProgram'" drainProgram=millpool
 refused "'/runAsUser'" runAsUser=0
 refused "'/admin/port'" admin.port=80
-refused "'/networkPolicy/from'" networkPolicy.from=null networkPolicy.from=
+refused "'/networkPolicy/from'" networkPolicy.from=
+refused "'/networkPolicy'" networkPolicy.from=null
+refused "'/networkPolicy/from/0'" 'networkPolicy.from=[{}]'
+refused "'/networkPolicy/extraPortsFrom/0'" 'networkPolicy.extraPortsFrom=[{}]'
+refused "invalid propertyName 'app.kubernetes.io/name'" 'podLabels.app\.kubernetes\.io/name=other'
+refused "'/hpa/metric/selector/pool'" hpa.enabled=true "hpa.metric.selector.pool=big orders"
+refused "'/extraPorts/0/name'" extraPorts[0].name=80 extraPorts[0].port=8080
 refused "'/pdb/maxUnavailable'" pdb.maxUnavailable=0
 refused "'/env/0/name'" env[0].name=MILLPOOL_ADMIN_TOKEN
 refused "'/image/digest'" image.digest=latest
 refused "additional properties 'replica' not allowed" replica=3
 refused "additional properties 'periodSecond' not allowed" probes.liveness.periodSecond=3
+
+# ---- what somebody takes away: the chart does without it, or says so
+cat >everything.yaml <<'END'
+hpa: {enabled: true}
+serviceMonitor: {enabled: true}
+prometheusRule: {enabled: true}
+dashboard: {enabled: true}
+END
+# shellcheck disable=SC2016  # for node
+paths=$(node -e '
+  const { parse } = require(`${process.argv[1]}/node_modules/yaml`);
+  const of = (at, value) => value === null || typeof value !== "object" || Array.isArray(value) ? []
+    : Object.entries(value).flatMap(([key, inner]) => [...at, key].join(".") + "\n" + of([...at, key], inner).join(""));
+  process.stdout.write(of([], parse(require("fs").readFileSync(process.argv[2], "utf8"))).join(""));
+' "$tools" "$chart/values.yaml")
+holds "there are values" test "$(wc -l <<<"$paths")" -gt 80
+# without <path> <values file>. What begins with a quote is the dashboard's.
+without() {
+  if "$HELM" template orders "$chart" -f "$2" --set "$1=null" >taken 2>said; then
+    equal "without $1 it writes no null" "" "$(grep -nE '^[^"]*(: |- )(null|<nil>|%!|"")' taken)"
+  else
+    holds "without $1 it says what is missing: $(head -n 3 said)" grep -qE "missing propert|at '/" said
+  fi
+}
+for path in $paths; do
+  case $path in
+    keda.metricsApi*) without "$path" "$chart/ci/keda-metrics-api-values.yaml" ;;
+    keda*) without "$path" "$chart/ci/keda-prometheus-values.yaml" ;;
+    *) without "$path" everything.yaml ;;
+  esac
+done
