@@ -32,12 +32,27 @@ if grep -qa 'libcurl\.so\.4' "$binary"; then
   [[ -n $curl ]] || die "$binary loads libcurl.so.4, which is not there: install libcurl4"
   needed+=$'\n'$curl$'\n'$(libraries_of "$curl")
 fi
-sort -u <<<"$needed" |
-  while read -r library; do
-    [[ -n $library ]] || continue
-    mkdir -p "$dir$(dirname "$library")"
-    install -m 755 "$(realpath "$library")" "$dir$library"
-  done
+mapfile -t libraries < <(sort -u <<<"$needed" | sed '/^$/d')
+for library in "${libraries[@]}"; do
+  mkdir -p "$dir$(dirname "$library")"
+  install -m 755 "$(realpath "$library")" "$dir$library"
+done
+
+# In there the loader looks into its own folders, those of ld.so.conf, by way of its cache, and those
+# that a file names itself (RPATH). LD_LIBRARY_PATH, by which a library may have been found here, is
+# nothing that an image has.
+if ((${#libraries[@]})); then
+  cp -rL /etc/ld.so.conf /etc/ld.so.conf.d "$dir/etc/" 2>/dev/null || true
+  PATH=$PATH:/sbin:/usr/sbin ldconfig -X -r "$dir"
+  rm -rf "$dir/var/cache/ldconfig"
+  rmdir -p --ignore-fail-on-non-empty "$dir/var/cache" 2>/dev/null || true
+  known=$(PATH=$PATH:/sbin:/usr/sbin ldconfig -r "$dir" -p)
+fi
+for library in "${libraries[@]}"; do
+  [[ $known == *" => $library"$'\n'* || $known == *" => $library" ]] && continue
+  grep -qaF "$(dirname "$library")" "$binary" "${libraries[@]}" ||
+    die "$library is nowhere that the loader looks: name its folder in /etc/ld.so.conf.d"
+done
 
 echo 'nonroot:x:65532:65532::/tmp:/nonexistent' >"$dir/etc/passwd"
 echo 'nonroot:x:65532:' >"$dir/etc/group"

@@ -17,6 +17,7 @@ equal "no link that leads out" "" "$(find "$image" -type l)"
 equal "no program with another's rights" "" "$(find "$image" -type f -perm /6000)"
 equal "nothing that all may write to, but /tmp" /tmp "$(find "$image" -perm /002 ! -type l -printf '/%P\n')"
 contains "its user is not root" nonroot:x:65532:65532: "$(cat "$image/etc/passwd")"
+contains "its loader has a cache" libc.so.6 "$(PATH=$PATH:/sbin:/usr/sbin ldconfig -r "$image" -p)"
 holds "it has certificates" grep -q BEGIN "$image/etc/ssl/certs/ca-certificates.crt"
 
 inside() { chroot --userspec=65532:65532 "$image" /usr/bin/millpool "$@"; }
@@ -59,6 +60,34 @@ said=$(bash "$ROOT/deploy/collect_root.sh" "$scratch/absent" "$scratch/other" 2>
 equal "a program that is absent ends it with 1" 1 $?
 contains "and one sentence" "absent is no program" "$said"
 
+# ---- a library that lies somewhere else
+if command -v cc >/dev/null; then
+  mkdir odd
+  echo 'int answer(void) { return 42; }' >odd.c
+  echo 'int answer(void); int main(void) { return answer(); }' >main.c
+  cc -shared -fPIC -o odd/libodd.so odd.c
+  cc -o lost main.c -Lodd -lodd
+  cc -o found main.c -Lodd -lodd -Wl,-rpath,"$PWD/odd"
+  said=$(LD_LIBRARY_PATH=$PWD/odd bash "$ROOT/deploy/collect_root.sh" "$PWD/lost" lost-root 2>&1)
+  equal "a library that the image would not find ends it with 1" 1 $?
+  contains "and one sentence" "libodd.so is nowhere that the loader looks" "$said"
+  holds "one that the program names the folder of is found" \
+    bash "$ROOT/deploy/collect_root.sh" "$PWD/found" found-root
+  status=0
+  if chroot --userspec=65532:65532 / true 2>/dev/null; then
+    chroot --userspec=65532:65532 found-root /usr/bin/found || status=$?
+    equal "in the image, too" 42 "$status"
+    # As where ld.so.conf has the folder: then the cache has it.
+    echo "$PWD/odd" >lost-root/etc/ld.so.conf
+    PATH=$PATH:/sbin:/usr/sbin ldconfig -X -r lost-root
+    status=0
+    chroot --userspec=65532:65532 lost-root /usr/bin/lost || status=$?
+    equal "and by the loader's cache" 42 "$status"
+  fi
+else
+  skip "no cc"
+fi
+
 # ---- the recipe
 recipe=$ROOT/deploy/Containerfile
 final=$(sed -n '/^FROM scratch$/,$p' "$recipe")
@@ -71,6 +100,11 @@ contains "what the test has made is made there" \
 holds "its preset is there" grep -q '"name": "release"' "$ROOT/CMakePresets.json"
 
 # ---- systemd
+unit=$ROOT/deploy/systemd/millpool@.service
+# A drain that is late or finds nobody is no failure of the unit: what it leaves gets SIGTERM.
+contains "its drain may fail" "ExecStop=-/usr/bin/millpool drain" "$(cat "$unit")"
+limit=$(sed -n 's/^ExecStop=.*--timeout //p' "$unit")
+holds "there is time for the drain" test "$(sed -n 's/^TimeoutStopSec=//p' "$unit")" -gt "${limit:-9999}"
 if command -v systemd-analyze >/dev/null; then
   mkdir units
   for unit in service socket; do  # the program is not in /usr/bin yet
