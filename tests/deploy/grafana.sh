@@ -16,7 +16,7 @@ equal "it is the chart's" ../helm/millpool/files/millpool.json "$(readlink "$das
 equal "its schema is one that Grafana 9 reads" true "$(board '.schemaVersion >= 36')"
 equal "its rows" "Overview, Waits, Workers and scaling, Errors and breaker, Stuck, Process" \
   "$(board '[.panels[] | select(.type == "row").title] | join(", ")')"
-equal "its variables" "datasource job instance pool" "$(board '[.templating.list[].name] | join(" ")')"
+equal "its variables" "datasource namespace job instance pool" "$(board '[.templating.list[].name] | join(" ")')"
 equal "each panel has a title, a description and a unit" "" \
   "$(board '.panels[] | select(.type != "row") |
      select([.title, .description, .fieldConfig.defaults.unit] | any(. == null or . == "")) | .id')"
@@ -60,7 +60,6 @@ await "the run says where its server is" has_url
 ours+=($!)
 read -r url <said
 
-port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
 cat >prometheus.yml <<END
 global: {scrape_interval: 500ms, evaluation_interval: 500ms}
 rule_files: ["$ROOT/deploy/prometheus/rules.yaml"]
@@ -76,9 +75,25 @@ scrape_configs:
         labels: {namespace: shop, service: run, pod: run-0}
 END
 holds "its configuration is right" quietly promtool check config prometheus.yml
-prometheus --config.file=prometheus.yml --storage.tsdb.path=data --web.listen-address="127.0.0.1:$port" \
-  >prometheus.log 2>&1 &
-ours+=($!)
+# started: prometheus answers, at $port. It cannot tell which port it got, so it is given a free one,
+# and another where somebody else was faster.
+started() {
+  local try i
+  for ((try = 0; try < 5; try++)); do
+    port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
+    prometheus --config.file=prometheus.yml --storage.tsdb.path="data-$try" \
+      --web.listen-address="127.0.0.1:$port" >prometheus.log 2>&1 &
+    for ((i = 0; i < 300; i++)); do
+      # It is ours that answers only if it lives: one that has no port ends.
+      kill -0 $! 2>/dev/null || continue 2
+      curl -sf "http://127.0.0.1:$port/-/ready" >/dev/null && grep -q "$port" prometheus.log && break 2
+      nap 0.1
+    done
+    break
+  done
+  ours+=($!)
+}
+started
 api() { curl -sf -G "http://127.0.0.1:$port/api/v1/$1" "${@:2}"; }
 # ask <query>: its result, as JSON
 ask() { api query --data-urlencode "query=$1" | jq -c .data.result; }
@@ -104,7 +119,7 @@ done < <(board '.templating.list[] | select(.type == "query") | [.name, .query.q
 queries=0
 while IFS=$'\t' read -r title query legend; do
   queries=$((queries + 1))
-  query=$(sed -E 's/\$__rate_interval/5s/g; s/"\$(job|instance|pool)"/".+"/g' <<<"$query")
+  query=$(sed -E 's/\$__rate_interval/5s/g; s/"\$(namespace|job|instance|pool)"/".+"/g' <<<"$query")
   [[ $query != *\$* ]] || fault "$title: what stands for the variable in $query?"
   await "$title: there is an answer to $query" answers "$query"
   # What the legend names is there. Where nothing was to show, `or on() vector(0)` has no labels.
@@ -165,5 +180,9 @@ for kind in rules externalRules; do
 done
 
 # ---- KEDA's metrics-api
-equal "KEDA finds a number" number "$(curl -sf "$url/api/v1/queues/orders/scale" | jq -r '.value | type')"
+scale=$(curl -sf "$url/api/v1/queues/orders/scale")
+equal "KEDA finds a number" number "$(jq -r '.value | type' <<<"$scale")"
+if jq -e 'has("unfinished")' <<<"$scale" >/dev/null; then
+  equal "and all that is not done, be it that it waits or runs" true "$(jq '.unfinished == .value + .running' <<<"$scale")"
+fi
 echo "$queries queries, $alerts alerts"
