@@ -55,6 +55,40 @@ cp "$ROOT/tests/deploy/charts.mjs" "$tools/"
 node "$tools/charts.mjs" "$PWD/renders" "$chart" >report 2>&1 || fault "what it renders" "$(grep -v ^ok report)"
 grep -c '^ok' report || fault "nothing was looked at"
 
+# ---- the rule of this Service, and those for all
+if command -v promtool >/dev/null; then
+  cat >rules.mjs <<'END'
+import { readFileSync, writeFileSync } from "node:fs";
+import { createRequire } from "node:module";
+const { parseAllDocuments } = createRequire(process.argv[2] + "/")("yaml");
+const kinds = parseAllDocuments(readFileSync(process.argv[3], "utf8")).map((each) => each.toJS());
+writeFileSync("rules.json", JSON.stringify(kinds.find((each) => each?.kind === "PrometheusRule").spec));
+END
+  node rules.mjs "$tools" renders/all.yaml
+  cat >rules_test.yaml <<'END'
+rule_files: [rules.json]
+evaluation_interval: 1m
+tests:
+  - interval: 1m  # another Service is there
+    input_series: [{series: 'millpool_build_info{namespace="shop",service="mails"}', values: '1x20'}]
+    promql_expr_test:
+      - expr: count by (alertname) (ALERTS{alertstate="firing",alertname="MillpoolServiceNotScraped"})
+        eval_time: 10m
+        exp_samples: [{labels: '{alertname="MillpoolServiceNotScraped"}', value: 1}]
+  - interval: 1m
+    input_series: [{series: 'millpool_build_info{namespace="shop",service="orders"}', values: '1x20'}]
+    promql_expr_test:
+      - expr: ALERTS{alertname="MillpoolServiceNotScraped"}
+        eval_time: 10m
+        exp_samples: []
+END
+  said=$(promtool test rules rules_test.yaml 2>&1) || fault "promtool test rules, of what it renders" "$said"
+fi
+equal "without the common rules there is its own" 1 "$("$HELM" template orders "$chart" \
+  --set prometheusRule.enabled=true --set prometheusRule.common=false | grep -c -- '- alert:')"
+holds "with a selector the pool may have any name" "$HELM" template orders "$chart" --set hpa.enabled=true \
+  --set "pool.name=big orders" --set hpa.metric.selector.service=orders >selected
+
 # ---- what it refuses
 # refused <part of what it says> <--set value>...: [...] and {...} are JSON.
 refused() {
