@@ -102,10 +102,10 @@ http_answer http_send(const http_request& request) {
     if (std::ranges::any_of(each, is_control)) {
       return impossible("a header has a control character");
     }
-    curl_slist* const more = library.slist_append(lines.get(), each.c_str());
+    curl_slist* const before = lines.release();
+    curl_slist* const more = library.slist_append(before, each.c_str());
+    lines.reset(more != nullptr ? more : before);
     if (more == nullptr) throw std::bad_alloc{};
-    static_cast<void>(lines.release());
-    lines.reset(more);
   }
   // No more than was reserved: it must not throw there.
   const auto keep = +[](char* text, std::size_t size, std::size_t count, void* into) {

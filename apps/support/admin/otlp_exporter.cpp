@@ -49,7 +49,7 @@ void check(const otlp_options& options) {
   const auto is_control = [](char each) { return static_cast<unsigned char>(each) < 0x20; };
   for (const auto& [name, value] : options.headers) {
     require(!name.empty() && name.find(':') == std::string::npos && !value.empty() &&
-                std::ranges::none_of(name + value, is_control),
+                std::ranges::none_of(name, is_control) && std::ranges::none_of(value, is_control),
             "headers: '" + name + "' is none, or its value is empty or has a control character");
   }
 }
@@ -149,7 +149,10 @@ otlp_options otlp_options_from_environment() {
 class otlp_exporter::body {
  public:
   explicit body(otlp_options options) : options_{std::move(options)}, url_{url_of(options_)} {
-    for (const auto& [name, value] : options_.headers) lines_.push_back(name + ": " + value);
+    for (const auto& [name, value] : options_.headers) {
+      lines_.push_back(name);
+      lines_.back().append(": ").append(value);
+    }
     const signals_blocked during_start;
     thread_ = std::jthread{[this](const std::stop_token& stop) { main(stop); }};
   }
