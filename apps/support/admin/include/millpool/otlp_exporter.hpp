@@ -22,7 +22,7 @@ struct otlp_options {
   std::string endpoint = "http://localhost:4318";
   std::string traces_url{};  ///< the whole of it, in its place; empty: none
   std::string service_name = "unknown_service";
-  double sample_ratio = 1.0;  ///< of the traces that start_trace() begins, 0 to 1
+  double sample_ratio = 1.0;  ///< of those that a request_span begins, 0 to 1
   std::vector<std::pair<std::string, std::string>> headers{};   ///< of each request, such as a key
   std::vector<std::pair<std::string, std::string>> resource{};  ///< more attributes of the process
   std::size_t capacity = 2048;                                  ///< spans that wait; at least batch
