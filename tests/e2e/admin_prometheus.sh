@@ -9,19 +9,6 @@ if ! "$millpool" run --help | grep -q -e --admin; then
   exit 77
 fi
 
-# nap <seconds>: nobody says when a server is ready.
-mkfifo never && exec 9<>never
-nap() { read -r -t "$1" _ <&9; }
-# await <claim> <command...>: until it succeeds.
-await() {
-  local claim=$1 i
-  shift
-  for ((i = 0; i < 300; i++)); do
-    "$@" >/dev/null 2>&1 && return
-    nap 0.1
-  done
-  fault "$claim" "  never: $*"
-}
 
 # More jobs than come to an end.
 yes | "$millpool" run --admin 127.0.0.1:0 -j4 true 2>err &

@@ -9,17 +9,6 @@ if ! "$millpool" --help | grep -q '^  drain'; then
   exit 77
 fi
 
-mkfifo never && exec 9<>never
-nap() { read -r -t "$1" _ <&9; }
-await() {
-  local claim=$1 i
-  shift
-  for ((i = 0; i < 300; i++)); do
-    "$@" >/dev/null 2>&1 && return
-    nap 0.1
-  done
-  fault "$claim" "  never: $*"
-}
 run=
 stop_all() {
   local status=$?

@@ -41,6 +41,26 @@ holds() {
   "$@" || fault "$claim" "  $*"
 }
 
+# nap <seconds>: where nobody says when something has happened.
+nap() {
+  if [[ ! -p $scratch/never ]]; then
+    mkfifo "$scratch/never"
+    exec 9<>"$scratch/never"
+  fi
+  read -r -t "$1" _ <&9
+}
+
+# await <claim> <command...>: until it succeeds, for half a minute.
+await() {
+  local claim=$1 i
+  shift
+  for ((i = 0; i < 300; i++)); do
+    "$@" >/dev/null 2>&1 && return
+    nap 0.1
+  done
+  fault "$claim" "  never: $*"
+}
+
 # needs <program...>: without them there is nothing to compare with.
 needs() {
   local program
