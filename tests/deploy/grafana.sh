@@ -29,18 +29,7 @@ equal "all ask the source that was chosen" '${datasource}' \
   "$(board '[.panels[] | select(.type != "row") | .datasource.uid, .targets[].datasource.uid] | unique[]')"
 
 # ---- what there is to see
-mkfifo never until said && exec 9<>never 8<>until
-nap() { read -r -t "$1" _ <&9; }
-# await <claim> <command...>: until it succeeds.
-await() {
-  local claim=$1 i
-  shift
-  for ((i = 0; i < 300; i++)); do
-    "$@" >/dev/null 2>&1 && return
-    nap 0.1
-  done
-  fault "$claim" "  never: $*"
-}
+mkfifo until said && exec 8<>until
 ours=()
 stop_all() {
   local status=$?

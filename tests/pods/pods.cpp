@@ -21,6 +21,7 @@
 #include <algorithm>
 #include <chrono>
 #include <csignal>
+#include <cstdint>
 #include <exception>
 #include <filesystem>
 #include <fstream>
@@ -330,24 +331,17 @@ void add_flags(app::flags& flags, pods_options& out) {
   flags.value(
       "--factor", "N", [&](const std::string& v) { return put(app::parse_decimal(v), out.factor); },
       "So many times as many between (10)");
-  flags.value(
-      "--computes", "US",
-      [&](const std::string& v) {
-        unsigned us = 0;
-        auto bad = app::put_count(v, 1'000'000, us);
-        out.computes = std::chrono::microseconds{us};
-        return bad;
-      },
-      "A task computes for so many microseconds (50)");
-  flags.value(
-      "--waits", "US",
-      [&](const std::string& v) {
-        unsigned us = 0;
-        auto bad = app::put_count(v, 10'000'000, us);
-        out.waits = std::chrono::microseconds{us};
-        return bad;
-      },
-      "And waits for so many (25000)");
+  const auto into_us = [](auto& target, std::uint64_t most) {
+    return [&target, most](const std::string& v) {
+      unsigned us = 0;
+      auto bad = app::put_count(v, most, us);
+      target = std::chrono::microseconds{us};
+      return bad;
+    };
+  };
+  flags.value("--computes", "US", into_us(out.computes, 1'000'000),
+              "A task computes for so many microseconds (50)");
+  flags.value("--waits", "US", into_us(out.waits, 10'000'000), "And waits for so many (25000)");
   flags.group("Autoscaler");
   flags.value(
       "--metric", "WHAT",

@@ -38,8 +38,7 @@ holds "the times to steady state are told" \
   grep -qE '^time to steady state: up [0-9.]+ s, down [0-9.]+ s$' out
 
 # ---- who is left when the broker goes
-mkfifo rows never && exec 9<>never
-nap() { read -r -t "$1" _ <&9; }
+mkfifo rows
 # begin: a run whose first pod is up. Sets $run, and $mark: its pods' command lines have that.
 begin() {
   mark=$(mktemp -d "$scratch/run.XXXX")
