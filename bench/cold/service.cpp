@@ -1,6 +1,6 @@
-// What bench cold starts: a service with a pool, and an admin server. It answers each line on a port
-// of its own, by a task. Tells its parent, on descriptor 3, when its first task is done and which
-// its ports are.
+// What bench cold starts: a service with a pool, and an admin server. It answers each line on a
+// port of its own, by a task. Tells its parent, on descriptor 3, when its first task is done and
+// which its ports are.
 #include "millpool/admin_server.hpp"
 #include "millpool/millpool.hpp"
 

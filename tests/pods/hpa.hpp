@@ -36,7 +36,8 @@ struct hpa_rules {
 };
 
 /// An autoscaling/v2 HorizontalPodAutoscaler with one External metric and an AverageValue as its
-/// target. The defaults are the API's; those of tolerance and sync_period are the controller's flags.
+/// target. The defaults are the API's; those of tolerance and sync_period are the controller's
+/// flags.
 struct hpa_options {
   double target_average = 0.0;  ///< of the metric, per replica; above 0
   unsigned min_replicas = 1;    ///< 0 as with the feature HPAScaleToZero

@@ -45,7 +45,8 @@ struct otlp_options {
 ///   millpool::otlp_exporter traces{{.service_name = "shop"}};
 ///   millpool::worker_pool orders{traces.watch({.name = "orders"})};
 ///   ...
-///   const millpool::request_span here{traces, "GET /orders", millpool::trace_context::parse(header)};
+///   const auto caller = millpool::trace_context::parse(header);
+///   const millpool::request_span here{traces, "GET /orders", caller};
 ///   orders.post(handler);
 ///
 /// A span costs its task a lock and a copy; it never waits for the network.
