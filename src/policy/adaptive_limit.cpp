@@ -10,12 +10,11 @@
 namespace millpool {
 namespace {
 
-void require(bool holds, const std::string& what) {
-  if (!holds) throw std::invalid_argument{"adaptive_limit: " + what};
-}
-
 [[nodiscard]] adaptive_limit_options checked(const adaptive_limit_options& o) {
   const auto number = [](auto value) { return std::to_string(value); };
+  const auto require = [](bool holds, const std::string& what) {
+    if (!holds) throw std::invalid_argument{"adaptive_limit: " + what};
+  };
   require(o.min_limit > 0, "min_limit must be at least 1, is 0");
   require(o.max_limit >= o.min_limit, "max_limit is " + number(o.max_limit) +
                                           ", less than min_limit, which is " + number(o.min_limit));

@@ -16,7 +16,7 @@ namespace millpool {
 namespace {
 
 // More looks say no more.
-constexpr duration often_enough = std::chrono::milliseconds{1};
+constexpr duration shortest_period = std::chrono::milliseconds{1};
 
 // What has waited for so many targets is given up.
 constexpr int stale = 2;
@@ -26,7 +26,7 @@ constexpr int stale = 2;
 load_shedder::load_shedder(pool_core& core)
     : core_{core},
       options_{core.options().shedding},
-      period_{std::max(often_enough, options_.value_or(shedding_options{}).target / 2)},
+      period_{std::max(shortest_period, options_.value_or(shedding_options{}).target / 2)},
       coarseness_{core.options().time->coarseness()},
       alarm_{[this] { return ring(); }},
       codel_{options_.value_or(shedding_options{}).target,

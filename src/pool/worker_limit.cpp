@@ -14,7 +14,7 @@ namespace {
 constexpr duration worth_measuring = std::chrono::milliseconds{2};
 
 // For P8: a backlog is seen within it.
-constexpr duration often_enough = std::chrono::milliseconds{1};
+constexpr duration longest_gap = std::chrono::milliseconds{1};
 
 constexpr unsigned longest = 3;  // doublings of the interval
 
@@ -133,8 +133,7 @@ bool worker_limit::may_shrink() {
 }
 
 time_point worker_limit::next_look(const scaling_inputs& seen) const noexcept {
-  return deadline_after(seen.now,
-                        std::min(often_enough, core_.options().scaling.target_queue_wait));
+  return deadline_after(seen.now, std::min(longest_gap, core_.options().scaling.target_queue_wait));
 }
 
 // Than when it was asked. Not known where the lock is taken: the next look is soon.

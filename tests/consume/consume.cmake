@@ -9,7 +9,8 @@ if(WAY STREQUAL "find_package")
   file(RENAME ${WORK}/installed ${WORK}/moved)  # nothing may remember where it was installed
   list(APPEND settings -D CMAKE_PREFIX_PATH=${WORK}/moved)
 else()
-  list(APPEND settings -D MILLPOOL_SOURCE=${SOURCE})
+  # Some build all that they take in this way; the library as it is has been built beside these tests.
+  list(APPEND settings -D MILLPOOL_SOURCE=${SOURCE} -D CMAKE_UNITY_BUILD=ON)
 endif()
 
 execute_process(
