@@ -20,7 +20,7 @@ using explore::fault;
 // A schedule of a whole pool costs ten of another model's. A million, as elsewhere, where a future
 // is waited for, and where tasks meet a close, a resize, a cancel step or a time limit; a hundred
 // thousand where they only meet each other, and for each kind of late stores.
-const explore::settings fewer{.schedules = static_cast<std::size_t>(test::scaled(100'000))};
+const explore::settings fewer{.schedules = 100'000};
 
 constexpr std::size_t roomy = 1024;  // with so much capacity workers keep tasks
 
@@ -422,7 +422,7 @@ TEST(WorkerPoolModel, CatchesAWakeOfThievesThatWakesNobody) {
 }
 
 TEST(WorkerPoolModel, CatchesABarrierThatDoesNothing) {
-  explore::settings how{.schedules = 500'000};  // under a sanitizer, too
+  explore::settings how{.schedules = 500'000};
   how.store_buffers = true;
   explore::expect_caught<a_task_submits_two>(fault::heavy_barrier_does_nothing, how);
   how.fences = true;

@@ -17,16 +17,8 @@
 
 namespace millpool::explore {
 
-/// Under a sanitizer, where a change of threads is one of the kernel's, a hundredth in all is left:
-/// that walk is after what a schedule touches, not after all schedules.
-#if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
-inline constexpr int by_default = 100'000;
-#else
-inline constexpr int by_default = 1'000'000;
-#endif
-
 struct settings {
-  std::size_t schedules = static_cast<std::size_t>(test::scaled(by_default));
+  std::size_t schedules = 1'000'000;
   fault planted = fault::none;
   unsigned early_wakes = 2;
   bool store_buffers = false;  ///< see README.md, "Store buffers"
@@ -98,9 +90,13 @@ inline std::string to_string(const outcome& found) {
          "\" and --gtest_filter";
 }
 
-/// The model's claims hold under every schedule that is walked.
+/// The model's claims hold under every schedule that is walked: so many, times MILLPOOL_MODEL_SCALE.
+/// Under a sanitizer, where a change of threads is one of the kernel's, a hundredth of them: that
+/// walk is after what a schedule touches, not after all schedules.
 template <model M>
 void expect_holds(settings how = {}) {
+  const double many = static_cast<double>(how.schedules) * (test::sanitized ? 0.01 : 1.0);
+  how.schedules = static_cast<std::size_t>(test::scaled_by("MILLPOOL_MODEL_SCALE", many));
   // NOLINTNEXTLINE(concurrency-mt-unsafe): no test changes the environment
   const char* trace = std::getenv("MILLPOOL_EXPLORE_REPLAY");
   const outcome found = trace != nullptr ? replay(once<M>(), how, trace) : walk(once<M>(), how);
@@ -108,8 +104,8 @@ void expect_holds(settings how = {}) {
   EXPECT_EQ(found.failure, "") << "under at least one schedule";
 }
 
-/// The model notices `planted`: else it proves nothing. The failing schedule fails again when
-/// replayed.
+/// The model notices `planted`, within all of the schedules: else it proves nothing. The failing
+/// schedule fails again when replayed.
 template <model M>
 void expect_caught(fault planted = fault::none, settings how = {}) {
   how.planted = planted;
