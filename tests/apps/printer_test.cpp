@@ -13,7 +13,7 @@ namespace {
 using ::testing::HasSubstr;
 
 // Keeps what it is given.
-class kept final : public output_target {
+class kept_streams final : public output_target {
  public:
   [[nodiscard]] std::error_code write(stream to, std::string_view bytes) override {
     (to == stream::output ? output : error) += bytes;
@@ -60,7 +60,7 @@ TEST(OutputFormat, TagsEveryLineAndAddsNoNewline) {
   fill(files, folder, "one\n\nlast", "problem\n");
   job_report report;
   report.tag = "T\t";
-  kept target;
+  kept_streams target;
   ASSERT_FALSE(output_format{output_format::style::plain}.write(report, files, target));
   EXPECT_EQ(target.output, "T\tone\nT\t\nT\tlast");
   EXPECT_EQ(target.error, "T\tproblem\n");
@@ -73,7 +73,7 @@ TEST(OutputFormat, TagsALineOnceThoughItIsLongerThanOneRead) {
   fill(files, folder, line + "\n", "");
   job_report report;
   report.tag = "T:";
-  kept target;
+  kept_streams target;
   ASSERT_FALSE(output_format{output_format::style::plain}.write(report, files, target));
   EXPECT_EQ(target.output, "T:" + line + "\n");
 }
@@ -88,7 +88,7 @@ TEST(OutputFormat, WritesOneJsonLineAndReplacesWhatIsNoUtf8) {
   report.args = &args;
   report.command = "cmd x";
   report.exit_value = 3;
-  kept target;
+  kept_streams target;
   ASSERT_FALSE(output_format{output_format::style::json}.write(report, files, target));
   EXPECT_EQ(
       target.output,
@@ -108,7 +108,7 @@ TEST(OutputSpool, GivesBackWhatItHeldAndThenIsEmpty) {
     held.push_back(spool.take());
   }
   for (const std::size_t i : {std::size_t{1}, std::size_t{0}}) {  // in any order
-    kept target;
+    kept_streams target;
     std::string log;
     ASSERT_FALSE(spool.replay(held[i], target, log));
     EXPECT_EQ(target.output, i == 0 ? "one" : "two");

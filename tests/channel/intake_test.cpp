@@ -3,6 +3,7 @@
 #include "millpool/channel/intake.hpp"
 
 #include "millpool/channel/lane_shadow.hpp"
+#include "tests/channel/values.hpp"
 #include "tests/support/counted.hpp"
 #include "tests/support/run_together.hpp"
 #include "tests/support/scaled.hpp"
@@ -18,12 +19,11 @@
 namespace millpool {
 namespace {
 
-using value = std::unique_ptr<int>;  // move-only on purpose
+using test::at;
+using test::value;
 using terms = intake<value>::terms;
 
 constexpr std::uint32_t every_lane = 0xff;
-
-time_point at(int second) { return time_point{std::chrono::seconds{second}}; }
 
 struct Intake : testing::Test {
   Intake() { row.try_allocate(); }

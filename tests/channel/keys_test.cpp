@@ -1,6 +1,7 @@
 // Serial and fair keys: in fair_turns, in priority_lanes and in the channel.
 #include "millpool/base/manual_clock.hpp"
 #include "millpool/channel/task_channel.hpp"
+#include "tests/channel/values.hpp"
 
 #include <gtest/gtest.h>
 
@@ -16,10 +17,9 @@ namespace millpool {
 namespace {
 
 using namespace std::chrono_literals;
-using value = std::unique_ptr<int>;  // move-only on purpose
+using test::of;
+using test::value;
 using order = std::vector<int>;
-
-value of(int number) { return std::make_unique<int>(number); }
 
 placement fair(std::size_t lane, std::uint64_t key) { return {lane, std::nullopt, key}; }
 placement weighed(std::size_t lane, std::uint64_t key, std::uint32_t weight) {

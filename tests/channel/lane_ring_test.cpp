@@ -1,6 +1,7 @@
 // lane_ring: a row that is as a deque is, whatever is done to it.
 #include "millpool/channel/lane_ring.hpp"
 
+#include "tests/channel/values.hpp"
 #include "tests/support/allocations.hpp"
 #include "tests/support/counted.hpp"
 #include "tests/support/scaled.hpp"
@@ -18,10 +19,9 @@
 namespace millpool {
 namespace {
 
-using value = std::unique_ptr<int>;  // move-only on purpose
+using test::at;
+using test::value;
 using ring = lane_ring<value>;
-
-time_point at(int i) { return time_point{std::chrono::seconds{i}}; }
 
 void push(ring& to, int i) {
   to.reserve(1);

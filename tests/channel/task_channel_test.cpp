@@ -4,6 +4,7 @@
 
 #include "millpool/base/clock.hpp"
 #include "millpool/base/manual_clock.hpp"
+#include "tests/channel/values.hpp"
 #include "tests/support/allocations.hpp"
 #include "tests/support/run_together.hpp"
 #include "tests/support/scaled.hpp"
@@ -24,10 +25,9 @@ namespace millpool {
 namespace {
 
 using namespace std::chrono_literals;
-using value = std::unique_ptr<int>;  // move-only on purpose
+using test::of;
+using test::value;
 using status = queue_status;
-
-value of(int n) { return std::make_unique<int>(n); }
 
 struct TaskChannel : testing::Test {
   // What is left, in the order in which it is taken.

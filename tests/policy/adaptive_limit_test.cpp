@@ -20,7 +20,7 @@ using std::chrono::milliseconds;
 using std::chrono::seconds;
 using latency_of = std::function<duration(std::size_t in_use)>;
 
-struct fixture {
+struct limit_fixture {
   manual_clock time;
   adaptive_limit limit{{.time = &time}};
 
@@ -45,13 +45,13 @@ latency_of backend_of(std::size_t servers) {
 }
 
 TEST(AdaptiveLimit, GrowsWhileLatencyStaysAsItIs) {
-  fixture f;
+  limit_fixture f;
   f.serve(seconds{200}, [](std::size_t) { return milliseconds{20}; });
   EXPECT_EQ(f.limit.limit(), 1000U);  // its bound
 }
 
 TEST(AdaptiveLimit, FindsWhatABackendServesAtATime) {
-  fixture f;
+  limit_fixture f;
   for (const int span : {30, 3600}) {  // it is there soon, and stays there
     f.serve(seconds{span}, backend_of(50));
     EXPECT_GE(f.limit.limit(), 50U);
@@ -60,14 +60,14 @@ TEST(AdaptiveLimit, FindsWhatABackendServesAtATime) {
 }
 
 TEST(AdaptiveLimit, FindsItWhenItBeginsFarTooHigh) {
-  fixture f;
+  limit_fixture f;
   f.serve(seconds{300}, backend_of(3));
   EXPECT_GE(f.limit.limit(), 3U);
   EXPECT_LE(f.limit.limit(), 3U + 4 * f.limit.options().queue_size);
 }
 
 TEST(AdaptiveLimit, FallsWhenABackendSlowsDown) {
-  fixture f;
+  limit_fixture f;
   f.serve(seconds{30}, backend_of(50));
   const std::size_t before = f.limit.limit();
   f.serve(seconds{5}, backend_of(5));
@@ -75,13 +75,13 @@ TEST(AdaptiveLimit, FallsWhenABackendSlowsDown) {
 }
 
 TEST(AdaptiveLimit, LearnsNothingFromWhatIsDropped) {
-  fixture f;
+  limit_fixture f;
   for (int i = 0; i < 1000; ++i) f.limit.try_acquire().value().drop();
   EXPECT_EQ(f.limit.limit(), 20U);
 }
 
 TEST(AdaptiveLimit, LearnsNothingWhileLittleIsUnderWay) {
-  fixture f;
+  limit_fixture f;
   for (int i = 0; i < 1000; ++i) {
     auto one = f.limit.try_acquire();
     f.time.advance(milliseconds{1});

@@ -22,7 +22,7 @@ using std::chrono::seconds;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
-struct fixture {
+struct breaker_fixture {
   manual_clock time;
   std::vector<std::string> transitions{};
 
@@ -52,7 +52,7 @@ void open(circuit_breaker& breaker) {
 
 TEST(CircuitBreaker, CountsInBulkAsOneByOne) {
   for (const bool in_bulk : {false, true}) {
-    fixture f;
+    breaker_fixture f;
     circuit_breaker breaker{f.options()};
     const auto end = [&](int good, int bad) {
       if (in_bulk) {
@@ -74,7 +74,7 @@ TEST(CircuitBreaker, CountsInBulkAsOneByOne) {
 }
 
 TEST(CircuitBreaker, CountsInBulkByTime) {
-  fixture f;
+  breaker_fixture f;
   breaker_options by_time = f.options();
   by_time.sliding_window = sliding_window::time(seconds{10});
   by_time.failure_rate_threshold = 0.5;
@@ -101,7 +101,7 @@ TEST(CircuitBreaker, OpensAboveFivePercentAndNotAtFive) {
 }
 
 TEST(CircuitBreaker, DecidesNothingBeforeItHasSeenTheMinimum) {
-  fixture f;
+  breaker_fixture f;
   circuit_breaker breaker{f.options()};
   fail(breaker, 9);
   EXPECT_EQ(breaker.state(), breaker_state::closed);
@@ -110,7 +110,7 @@ TEST(CircuitBreaker, DecidesNothingBeforeItHasSeenTheMinimum) {
 }
 
 TEST(CircuitBreaker, ForgetsWhatHasLeftTheWindowOfCalls) {
-  fixture f;
+  breaker_fixture f;
   auto options = f.options();
   options.failure_rate_threshold = 0.5;
   circuit_breaker breaker{options};
@@ -123,7 +123,7 @@ TEST(CircuitBreaker, ForgetsWhatHasLeftTheWindowOfCalls) {
 }
 
 TEST(CircuitBreaker, ForgetsWhatHasLeftTheWindowOfTime) {
-  fixture f;
+  breaker_fixture f;
   auto options = f.options();
   options.sliding_window = sliding_window::time(seconds{10});
   circuit_breaker breaker{options};
@@ -143,7 +143,7 @@ TEST(CircuitBreaker, ForgetsWhatHasLeftTheWindowOfTime) {
 }
 
 TEST(CircuitBreaker, OpensForSlowCalls) {
-  fixture f;
+  breaker_fixture f;
   auto options = f.options();
   options.slow_call_rate_threshold = 0.3;
   options.slow_call_duration = milliseconds{100};
@@ -157,7 +157,7 @@ TEST(CircuitBreaker, OpensForSlowCalls) {
 }
 
 TEST(CircuitBreaker, AsksAgainAfterItsWaitAndClosesIfThatSucceeds) {
-  fixture f;
+  breaker_fixture f;
   circuit_breaker breaker{f.options()};
   open(breaker);
   f.time.advance(seconds{60} - duration{1});
@@ -177,7 +177,7 @@ TEST(CircuitBreaker, AsksAgainAfterItsWaitAndClosesIfThatSucceeds) {
 }
 
 TEST(CircuitBreaker, OpensAgainIfAProbeFailsAndWaitsLonger) {
-  fixture f;
+  breaker_fixture f;
   auto options = f.options();
   options.backoff = 2.0;
   options.max_wait_in_open = minutes{3};
@@ -197,7 +197,7 @@ TEST(CircuitBreaker, OpensAgainIfAProbeFailsAndWaitsLonger) {
 }
 
 TEST(CircuitBreaker, AProbeThatNeverEndsCountsAsFailedOnceItsLeaseIsOver) {
-  fixture f;
+  breaker_fixture f;
   auto options = f.options();
   options.probe_lease = seconds{5};
   circuit_breaker breaker{options};
@@ -219,7 +219,7 @@ TEST(CircuitBreaker, AProbeThatNeverEndsCountsAsFailedOnceItsLeaseIsOver) {
 }
 
 TEST(CircuitBreaker, ADroppedProbeMakesRoomForAnother) {
-  fixture f;
+  breaker_fixture f;
   circuit_breaker breaker{f.options()};
   open(breaker);
   f.time.advance(minutes{1});
@@ -231,7 +231,7 @@ TEST(CircuitBreaker, ADroppedProbeMakesRoomForAnother) {
 }
 
 TEST(CircuitBreaker, WhatWasBegunBeforeItOpenedTellsNothingOfARecovery) {
-  fixture f;
+  breaker_fixture f;
   circuit_breaker breaker{f.options()};
   std::vector<circuit_breaker::call> stale;
   for (int i = 0; i < 10; ++i) stale.push_back(breaker.try_acquire().value());
@@ -246,7 +246,7 @@ TEST(CircuitBreaker, WhatWasBegunBeforeItOpenedTellsNothingOfARecovery) {
 }
 
 TEST(CircuitBreaker, AWindowOfTimeDoesNotForgetProbes) {
-  fixture f;
+  breaker_fixture f;
   auto options = f.options();
   options.sliding_window = sliding_window::time(seconds{1});
   circuit_breaker breaker{options};
@@ -259,7 +259,7 @@ TEST(CircuitBreaker, AWindowOfTimeDoesNotForgetProbes) {
 }
 
 TEST(CircuitBreaker, IsSteeredByHand) {
-  fixture f;
+  breaker_fixture f;
   circuit_breaker breaker{f.options()};
   breaker.transition_to(breaker_state::forced_open);
   f.time.advance(std::chrono::hours{1});
@@ -277,7 +277,7 @@ TEST(CircuitBreaker, IsSteeredByHand) {
 }
 
 TEST(CircuitBreaker, RunsAndTellsWhatIsAFailure) {
-  fixture f;
+  breaker_fixture f;
   auto options = f.options();
   options.is_failure = [](const std::exception_ptr& error) {
     try {

@@ -15,7 +15,7 @@ namespace {
 using std::chrono::hours;
 using std::chrono::milliseconds;
 
-struct fixture {
+struct codel_fixture {
   manual_clock time;
   codel overload{{.time = &time}};
 
@@ -31,13 +31,13 @@ struct fixture {
 };
 
 TEST(Codel, ShedsNothingWhileWaitsAreShort) {
-  fixture f;
+  codel_fixture f;
   EXPECT_EQ(f.serve(1000, milliseconds{5}), 0);
   EXPECT_FALSE(f.overload.is_overloaded());
 }
 
 TEST(Codel, ShedsNothingOfABurstThatDrainsWithinTheInterval) {
-  fixture f;
+  codel_fixture f;
   int shed = 0;
   for (int i = 0; i < 50; ++i) {
     shed += f.serve(90, milliseconds{500});
@@ -47,7 +47,7 @@ TEST(Codel, ShedsNothingOfABurstThatDrainsWithinTheInterval) {
 }
 
 TEST(Codel, ShedsAStandingQueueFromTheSecondIntervalOn) {
-  fixture f;
+  codel_fixture f;
   EXPECT_EQ(f.serve(100, milliseconds{50}), 0);
   EXPECT_EQ(f.serve(100, milliseconds{50}), 99);  // the first one ends the interval
   EXPECT_TRUE(f.overload.is_overloaded());
@@ -55,7 +55,7 @@ TEST(Codel, ShedsAStandingQueueFromTheSecondIntervalOn) {
 }
 
 TEST(Codel, EndsWithTheFirstIntervalThatHasAShortWait) {
-  fixture f;
+  codel_fixture f;
   (void)f.serve(200, milliseconds{50});
   (void)f.serve(99, milliseconds{50});
   EXPECT_FALSE(f.overload.should_shed(milliseconds{1}));
@@ -64,7 +64,7 @@ TEST(Codel, EndsWithTheFirstIntervalThatHasAShortWait) {
 }
 
 TEST(Codel, ARestIsNoOverload) {
-  fixture f;
+  codel_fixture f;
   (void)f.serve(200, milliseconds{50});
   f.time.advance(hours{1});
   EXPECT_EQ(f.overload.pressure(), 0.0);
@@ -72,7 +72,7 @@ TEST(Codel, ARestIsNoOverload) {
 }
 
 TEST(Codel, TellsThePressure) {
-  fixture f;
+  codel_fixture f;
   (void)f.serve(10, milliseconds{5});
   EXPECT_EQ(f.overload.pressure(), 0.5);
   (void)f.serve(10, milliseconds{2});

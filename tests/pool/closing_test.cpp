@@ -18,27 +18,25 @@ namespace {
 using P4_Closing = test::ShapedPoolTest;
 MILLPOOL_IN_ALL_SHAPES(P4_Closing);
 
-constexpr auto nothing = [] {};
-
 TEST_P(P4_Closing, RefusesEveryKindOfSubmission) {
   worker_pool pool{options()};
   pool.close();
   pool.close();  // twice is once
-  EXPECT_EQ(pool.post(nothing).error(), submit_errc::closed);
-  EXPECT_EQ(pool.try_post(nothing).error(), submit_errc::closed);
-  EXPECT_EQ(pool.try_submit(nothing).error(), submit_errc::closed);
-  EXPECT_EQ(pool.submit_for(std::chrono::hours{1}, nothing).error(), submit_errc::closed);
-  EXPECT_EQ(pool.submit_until(no_deadline, nothing).error(), submit_errc::closed);
+  EXPECT_EQ(pool.post(test::nothing).error(), submit_errc::closed);
+  EXPECT_EQ(pool.try_post(test::nothing).error(), submit_errc::closed);
+  EXPECT_EQ(pool.try_submit(test::nothing).error(), submit_errc::closed);
+  EXPECT_EQ(pool.submit_for(std::chrono::hours{1}, test::nothing).error(), submit_errc::closed);
+  EXPECT_EQ(pool.submit_until(no_deadline, test::nothing).error(), submit_errc::closed);
   task_group group{pool};
-  EXPECT_EQ(group.run(nothing).error(), submit_errc::closed);
+  EXPECT_EQ(group.run(test::nothing).error(), submit_errc::closed);
   result_channel<void> results{1};
-  EXPECT_EQ(results.submit(pool, nothing).error(), submit_errc::closed);
-  std::vector<std::function<void()>> many(3, nothing);
+  EXPECT_EQ(results.submit(pool, test::nothing).error(), submit_errc::closed);
+  std::vector<std::function<void()>> many(3, test::nothing);
   EXPECT_EQ(pool.post_bulk(many), 0U);
-  many.assign(3, nothing);
+  many.assign(3, test::nothing);
   for (auto& each : pool.submit_bulk(many)) EXPECT_THROW(each.get(), submit_error);
   try {
-    pool.submit(nothing).get();
+    pool.submit(test::nothing).get();
     ADD_FAILURE() << "the future of a refused submission has no value";
   } catch (const submit_error& refused) {
     EXPECT_EQ(refused.code(), submit_errc::closed);
@@ -52,10 +50,10 @@ TEST_P(P4_Closing, RefusesUnderEveryPolicy) {
     chosen.when_full = static_cast<full_policy>(policy);
     worker_pool pool{chosen};
     test::occupation busy{pool, workers()};
-    while (pool.try_post(nothing)) {
+    while (pool.try_post(test::nothing)) {
     }
     pool.close();
-    EXPECT_EQ(pool.post(nothing).error(), submit_errc::closed) << to_string(chosen.when_full);
+    EXPECT_EQ(pool.post(test::nothing).error(), submit_errc::closed) << to_string(chosen.when_full);
   }
 }
 
@@ -87,11 +85,11 @@ TEST_P(P4_Closing, LetsRunWhatWasAcceptedByAPausedPool) {
 TEST_P(P4_Closing, RefusesASubmitterThatWaits) {
   worker_pool pool{options()};
   test::occupation busy{pool, workers()};
-  while (pool.try_post(nothing)) {
+  while (pool.try_post(test::nothing)) {
   }
   std::vector<std::jthread> waiting;
   for (int i = 0; i < 4; ++i) {
-    waiting.emplace_back([&] { EXPECT_EQ(pool.post(nothing).error(), submit_errc::closed); });
+    waiting.emplace_back([&] { EXPECT_EQ(pool.post(test::nothing).error(), submit_errc::closed); });
   }
   pool.close();  // before or after they wait, the outcome must be the same
 }

@@ -124,17 +124,17 @@ TEST_P(P5_NoSubmissionDeadlocks, OfATaskThatSubmitsTwoAndSoOn) {
   EXPECT_EQ(leaves, 1 << 14);
 }
 
-int fib(worker_pool& pool, int n) {
+int fib_of_futures(worker_pool& pool, int n) {
   if (n < 2) return n;
-  auto a = pool.submit([&pool, n] { return fib(pool, n - 1); });
-  auto b = pool.submit([&pool, n] { return fib(pool, n - 2); });
+  auto a = pool.submit([&pool, n] { return fib_of_futures(pool, n - 1); });
+  auto b = pool.submit([&pool, n] { return fib_of_futures(pool, n - 2); });
   return a.get() + b.get();
 }
 
 TEST_P(P5_NoSubmissionDeadlocks, OfARecursionThroughFutures) {
   worker_pool pool{options()};
-  EXPECT_EQ(pool.submit([&] { return fib(pool, 16); }).get(), 987);
-  EXPECT_EQ(fib(pool, 12), 144) << "from outside";
+  EXPECT_EQ(pool.submit([&] { return fib_of_futures(pool, 16); }).get(), 987);
+  EXPECT_EQ(fib_of_futures(pool, 12), 144) << "from outside";
 }
 
 int deep(worker_pool& pool, int n) {

@@ -75,12 +75,6 @@ class low_crowd {
   test::attendance here_;
 };
 
-// So many tasks that the pool knows how short they are, and takes them in batches.
-void warm_up(worker_pool& pool) {
-  for (int i = 0; i < 2000; ++i) pool.post([] {});
-  pool.wait_idle();
-}
-
 using ReservedWorkers = test::PoolTest;
 
 TEST_F(ReservedWorkers, AreThereForOthersBesideAnyNumberOfLongLowTasks) {
@@ -142,7 +136,7 @@ TEST_F(ReservedWorkers, AreNotForWhatIsSubmittedInsideEither) {
   for (const reserve& each : reserves) {
     for (const unsigned by : {default_priority, low}) {
       worker_pool pool{reserving(each, 100'000)};  // never full: nobody runs his own himself
-      warm_up(pool);
+      test::warm_up(pool);
       test::attendance seen;
       std::atomic<int> left{1000};
       std::function<void()> spawn = [&] {
@@ -313,7 +307,7 @@ TEST_F(ReservedWorkers, HoldNothingBackForGood) {
 
 TEST_F(ReservedWorkers, AreTheSameWhateverHasBeenPausedOrPurged) {
   worker_pool pool{reserving({3, 2})};
-  warm_up(pool);
+  test::warm_up(pool);
   std::atomic<int> ran{0};
   for (int i = 0; i < test::scaled(50); ++i) {
     test::gate started;
@@ -663,9 +657,9 @@ TEST_F(FairWeight, IsAtLeastOne) {
 
 /// More tasks of the middle priority than there are workers, none of which ends before the flood is
 /// let go: who waits in the channel behind them waits for ever.
-class flood {
+class middle_flood {
  public:
-  flood(worker_pool& pool, int tasks) {
+  middle_flood(worker_pool& pool, int tasks) {
     for (int i = 0; i < tasks; ++i) pool.post([this] { door_.pass(); });
   }
   void let_go() { door_.open(); }
@@ -680,7 +674,7 @@ class PriorityDonation : public test::PoolTest, public testing::WithParamInterfa
   PriorityDonation() { pool.pause(); }
 
   void expect_done(const std::function<int()>& urgent) {
-    flood behind{pool, 200};
+    middle_flood behind{pool, 200};
     auto done = pool.submit(task_options{.priority = 0}, urgent);
     pool.resume();
     EXPECT_EQ(done.get(), 42);  // or for ever

@@ -3,6 +3,7 @@
 #include "millpool/result/result_channel.hpp"
 #include "tests/support/gate.hpp"
 #include "tests/support/pool_fixture.hpp"
+#include "tests/support/reconfigure.hpp"
 #include "tests/support/watched_clock.hpp"
 
 #include <chrono>
@@ -22,20 +23,13 @@ pool_options with(pool_options options, full_policy policy) {
   return options;
 }
 
-// Fills the channel. \return the futures, oldest first.
-std::vector<future<void>> fill(worker_pool& pool, const task_options& wish = {}) {
-  std::vector<future<void>> waiting;
-  while (auto taken = pool.try_submit(wish, [] {})) waiting.push_back(std::move(*taken));
-  return waiting;
-}
-
 TEST_P(FullPolicy, BlockWaitsForRoom) {
   worker_pool pool{with(options(), full_policy::block)};
   std::jthread submitter;
   future<std::thread::id> late;
   {
     const test::occupation busy{pool, workers()};
-    (void)fill(pool);
+    (void)test::fill(pool);
     submitter =
         std::jthread{[&] { late = pool.submit([] { return std::this_thread::get_id(); }); }};
   }
@@ -50,7 +44,7 @@ TEST_P(FullPolicy, BlockForWaitsUntilItsTimeIsUp) {
   chosen.time = &time;
   worker_pool pool{chosen};
   const test::occupation busy{pool, workers()};
-  (void)fill(pool);
+  (void)test::fill(pool);
   std::atomic<bool> refused{false};
   std::jthread submitter{[&] {
     EXPECT_EQ(pool.post([] {}).error(), submit_errc::timeout);
@@ -68,7 +62,7 @@ TEST_P(FullPolicy, BlockForWaitsUntilItsTimeIsUp) {
 TEST_P(FullPolicy, RejectRefuses) {
   worker_pool pool{with(options(), full_policy::reject)};
   const test::occupation busy{pool, workers()};
-  (void)fill(pool);
+  (void)test::fill(pool);
   EXPECT_EQ(pool.post([] {}).error(), submit_errc::full);
   EXPECT_EQ(pool.submit([] {}).take().state(), task_state::discarded);
 }
@@ -76,7 +70,7 @@ TEST_P(FullPolicy, RejectRefuses) {
 TEST_P(FullPolicy, CallerRunsRunsTheTaskInItsSubmitterAtOnce) {
   worker_pool pool{with(options(), full_policy::caller_runs)};
   const test::occupation busy{pool, workers()};
-  (void)fill(pool);
+  (void)test::fill(pool);
   EXPECT_FALSE(pool.is_own_thread());
   auto here = pool.submit([&] {
     EXPECT_TRUE(pool.is_own_thread());
@@ -93,7 +87,7 @@ TEST_P(FullPolicy, DiscardOldestDiscardsTheTaskThatWaitedLongest) {
   std::vector<future<void>> waiting;
   {
     const test::occupation busy{pool, workers()};
-    waiting = fill(pool);
+    waiting = test::fill(pool);
     last = pool.submit(task_options{.priority = 7}, [] {});
     ASSERT_TRUE(waiting.front().is_ready());
     EXPECT_EQ(waiting.front().take().state(), task_state::discarded);
@@ -107,7 +101,7 @@ TEST_P(FullPolicy, DiscardNewestDiscardsTheNewTaskItself) {
   std::vector<future<void>> waiting;
   {
     const test::occupation busy{pool, workers()};
-    waiting = fill(pool);
+    waiting = test::fill(pool);
     auto last = pool.submit(task_options{.priority = 0}, [] {});
     ASSERT_TRUE(last.is_ready());
     EXPECT_EQ(last.take().state(), task_state::discarded);
@@ -122,7 +116,7 @@ TEST_P(FullPolicy, DiscardLowestDiscardsTheNewestOfALowerLane) {
   future<void> urgent;
   {
     const test::occupation busy{pool, workers()};
-    waiting = fill(pool, {.priority = 5});
+    waiting = test::fill(pool, {.priority = 5});
     urgent = pool.submit(task_options{.priority = 1}, [] {});
     ASSERT_TRUE(waiting.back().is_ready());
     EXPECT_EQ(waiting.back().take().state(), task_state::discarded);
@@ -137,7 +131,7 @@ TEST_P(FullPolicy, DiscardLowestDiscardsTheNewTaskIfNoLaneIsLower) {
   std::vector<future<void>> waiting;
   {
     const test::occupation busy{pool, workers()};
-    waiting = fill(pool, {.priority = 5});
+    waiting = test::fill(pool, {.priority = 5});
     for (const unsigned priority : {5U, 7U}) {
       auto late = pool.submit(task_options{.priority = priority}, [] {});
       ASSERT_TRUE(late.is_ready());
@@ -166,7 +160,7 @@ TEST_P(FullPolicy, TryNeverWaitsAndDisplacesNobody) {
   for (int policy = 0; policy <= static_cast<int>(full_policy::discard_lowest); ++policy) {
     worker_pool pool{with(options(), static_cast<full_policy>(policy))};
     const test::occupation busy{pool, workers()};
-    (void)fill(pool);
+    (void)test::fill(pool);
     EXPECT_EQ(pool.try_post([] {}).error(), submit_errc::full);
     EXPECT_EQ(pool.stats().tasks.waiting, GetParam().capacity);
     EXPECT_EQ(pool.stats().tasks.discarded, 0U);
@@ -179,7 +173,7 @@ TEST_P(FullPolicy, SubmitUntilWaitsUntilItsStopTokenFires) {
   chosen.time = &time;
   worker_pool pool{chosen};
   const test::occupation busy{pool, workers()};
-  (void)fill(pool);
+  (void)test::fill(pool);
   std::jthread submitter{[&](const std::stop_token& stop) {
     const auto refused = pool.submit_until(
         test::watched_clock::never(), [] {}, stop);
@@ -193,7 +187,7 @@ TEST_P(FullPolicy, SubmitForGivesUpAtItsTimeWhateverThePolicy) {
   for (int policy = 0; policy <= static_cast<int>(full_policy::discard_lowest); ++policy) {
     worker_pool pool{with(options(), static_cast<full_policy>(policy))};
     const test::occupation busy{pool, workers()};
-    (void)fill(pool);
+    (void)test::fill(pool);
     EXPECT_EQ(pool.submit_for(1ms, [] {}).error(), submit_errc::timeout);
     EXPECT_EQ(pool.submit_for(0ms, [] {}).error(), submit_errc::timeout);
   }

@@ -17,8 +17,6 @@ namespace {
 using P7_Limits = test::ShapedPoolTest;
 MILLPOOL_IN_ALL_SHAPES(P7_Limits);
 
-constexpr auto nothing = [] {};
-
 TEST_P(P7_Limits, TheChannelTakesItsCapacityFromManyProducersAndNotOneMore) {
   worker_pool pool{options()};
   const test::occupation busy{pool, workers()};
@@ -26,7 +24,7 @@ TEST_P(P7_Limits, TheChannelTakesItsCapacityFromManyProducersAndNotOneMore) {
   test::run_together(4, [&](int who) {
     for (std::size_t i = 0; i < GetParam().capacity; ++i) {
       const task_options wish{.priority = static_cast<unsigned>(who)};
-      accepted += pool.try_post(wish, nothing).has_value() ? 1 : 0;
+      accepted += pool.try_post(wish, test::nothing).has_value() ? 1 : 0;
     }
   });
   EXPECT_EQ(accepted, GetParam().capacity) << "over all lanes";
@@ -38,7 +36,7 @@ TEST_P(P7_Limits, ABulkFillsTheChannelExactly) {
   chosen.when_full = full_policy::reject;
   worker_pool pool{chosen};
   const test::occupation busy{pool, workers()};
-  std::vector<std::function<void()>> many(GetParam().capacity + 5, nothing);
+  std::vector<std::function<void()>> many(GetParam().capacity + 5, test::nothing);
   EXPECT_EQ(pool.post_bulk(many), GetParam().capacity);
   EXPECT_EQ(pool.stats().tasks.waiting, GetParam().capacity);
 }
@@ -49,7 +47,7 @@ TEST_P(P7_Limits, ALargerCapacityIsFilledExactly) {
   for (const std::size_t capacity : {GetParam().capacity + 1, GetParam().capacity + 70}) {
     pool.set_queue_capacity(capacity);
     EXPECT_EQ(pool.stats().queue_capacity, capacity);
-    while (pool.try_post(nothing)) {
+    while (pool.try_post(test::nothing)) {
     }
     EXPECT_EQ(pool.stats().tasks.waiting, capacity);
   }
@@ -59,15 +57,15 @@ TEST_P(P7_Limits, ASmallerCapacityKeepsWhatWaitsAndTakesNothingUntilThereIsRoom)
   worker_pool pool{options()};
   pool.pause();
   pool.set_queue_capacity(10);
-  while (pool.try_post(nothing)) {
+  while (pool.try_post(test::nothing)) {
   }
   pool.set_queue_capacity(2);
   EXPECT_EQ(pool.stats().tasks.waiting, 10U);
-  EXPECT_EQ(pool.try_post(nothing).error(), submit_errc::full);
+  EXPECT_EQ(pool.try_post(test::nothing).error(), submit_errc::full);
   for (std::size_t i = 0; i < 7; ++i) (void)pool.purge();
-  EXPECT_TRUE(pool.try_post(nothing));
-  EXPECT_TRUE(pool.try_post(nothing));
-  EXPECT_EQ(pool.try_post(nothing).error(), submit_errc::full);
+  EXPECT_TRUE(pool.try_post(test::nothing));
+  EXPECT_TRUE(pool.try_post(test::nothing));
+  EXPECT_EQ(pool.try_post(test::nothing).error(), submit_errc::full);
   pool.resume();
 }
 
@@ -84,7 +82,7 @@ TEST_P(P7_Limits, TheDepthStaysWithinTheCapacityInAStorm) {
     test::run_together(3, [&](int who) {
       const task_options wish{.priority = static_cast<unsigned>(who)};
       for (int i = 0; i < test::scaled(1000); ++i) {
-        pool.post(wish, [&] { pool.post(nothing); });
+        pool.post(wish, [&] { pool.post(test::nothing); });
       }
     });
     pool.wait_idle();
@@ -115,7 +113,7 @@ TEST_P(P7_Limits, AnElasticPoolGrowsToItsMaximumAndNoFurther) {
   worker_pool pool{elastic};
   test::occupation busy{pool, workers()};
   test::run_together(4, [&](int) {
-    for (int i = 0; i < 50; ++i) (void)pool.try_post(nothing);
+    for (int i = 0; i < 50; ++i) (void)pool.try_post(test::nothing);
   });
   EXPECT_EQ(pool.stats().workers.total, GetParam().workers);
   EXPECT_EQ(test::threads_named("test/").size(), GetParam().workers);
@@ -128,7 +126,7 @@ TEST_P(P7_Limits, AnElasticPoolGrowsToItsMaximumWhoeverSubmitsAtOnce) {
   for (int i = 0; i < test::scaled(200); ++i) {
     worker_pool pool{elastic};
     test::run_together(4, [&](int) {
-      for (int j = 0; j < 4; ++j) pool.post(nothing);
+      for (int j = 0; j < 4; ++j) pool.post(test::nothing);
       EXPECT_LE(pool.stats().workers.total, GetParam().workers);
     });
   }
@@ -161,7 +159,7 @@ TEST_P(P7_Limits, NoMoreWorkersAreAddedForBlockedOnesThanMaxCompensation) {
   submitters.clear();
   pool.wait_idle();
   for (int i = 0; i < 4 * all; ++i)
-    pool.submit(nothing).get();  // the surplus leaves at its next look
+    pool.submit(test::nothing).get();  // the surplus leaves at its next look
   EXPECT_EQ(blocked, all + 3);
 }
 

@@ -99,8 +99,8 @@ TEST_F(P3_Priority, HoldsForAWaitingTaskWhenAWorkerComesFree) {
   }
 }
 
-// A flood of urgent tasks, each of which brings the next and takes 100 ms of virtual time.
-struct flood {
+// Urgent tasks, each of which brings the next and takes 100 ms of virtual time.
+struct urgent_flood {
   worker_pool& pool;
   manual_clock& time;
   int left;
@@ -121,7 +121,7 @@ TEST_F(P3_Priority, PassesOverAWaitingTaskForNoLongerThanTheAgingBound) {
     pool_options options = in_virtual_time(time);
     options.aging = {.bound = bound, .share = 1};
     worker_pool pool{options};
-    flood urgent{pool, time, 200};
+    urgent_flood urgent{pool, time, 200};
     time_point started;
     pool.pause();
     const time_point submitted = time.now();
@@ -139,7 +139,7 @@ TEST_F(P3_Priority, GivesWayToAgedTasksInOneOfShareOnly) {
   pool_options options = in_virtual_time(time);
   options.aging = {.bound = 1s, .share = 8};
   worker_pool pool{options};
-  flood urgent{pool, time, 160};
+  urgent_flood urgent{pool, time, 160};
   std::vector<int> seen_before;
   pool.pause();
   for (int i = 0; i < 10; ++i) {

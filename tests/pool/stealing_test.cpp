@@ -55,12 +55,6 @@ class spawner {
   test::gate over_;
 };
 
-// So many tasks that the pool knows how short they are, and no longer measures each.
-void warm_up(worker_pool& pool) {
-  for (int i = 0; i < 2000; ++i) pool.post([] {});
-  pool.wait_idle();
-}
-
 // Generous: it is over at once, or never.
 template <class Fact>
 [[nodiscard]] bool comes_true(Fact fact) {
@@ -101,7 +95,7 @@ TEST_F(StealingWithPlaces, StillSpreadsThemAmongShortTasks) {
   for (const std::size_t workers : sizes) {
     worker_pool pool{test::sized(workers)};
     for (int i = 0; i < test::scaled(20); ++i) {
-      warm_up(pool);
+      test::warm_up(pool);
       const auto others = static_cast<std::ptrdiff_t>(workers) - 1;
       std::latch all_there{others};
       const spawner busy{pool, static_cast<int>(others), [&] { all_there.arrive_and_wait(); }};
@@ -331,7 +325,7 @@ TEST_F(StealingWithPlaces, DoesNotLetAChainOfTasksStarveWhatWaitsInTheChannel) {
   constexpr int links_max = 100'000;
   for (const bool short_tasks : {false, true}) {
     worker_pool pool{test::sized(1)};
-    if (short_tasks) warm_up(pool);
+    if (short_tasks) test::warm_up(pool);
     test::gate started;
     test::gate door;
     int links = 0;         // the only worker's
@@ -438,7 +432,7 @@ void spawn_forty_each(worker_pool& pool, int tasks) {
 }
 
 // Returns how many tasks found room.
-int fill(worker_pool& pool) {
+int fill_to_the_brim(worker_pool& pool) {
   int fitted = 0;
   while (pool.try_post([] {})) ++fitted;
   return fitted;
@@ -450,7 +444,7 @@ TEST_P(Stealing, GivesAllPlacesBack) {
   // They are given back when workers have nothing more to do, which may be a moment later.
   const auto all_fit = [&] {
     pool.pause();
-    const int fitted = fill(pool);
+    const int fitted = fill_to_the_brim(pool);
     pool.resume();
     pool.wait_idle();
     return fitted == capacity();
@@ -462,11 +456,11 @@ TEST_P(Stealing, GivesAllPlacesBack) {
 // after they went to sleep, which is when they give places back.
 TEST_P(Stealing, LeavesAllPlacesToOthersOnceAllWorkersSleep) {
   worker_pool pool{options()};
-  warm_up(pool);
+  test::warm_up(pool);
   spawn_forty_each(pool, 2 * workers());
   ASSERT_TRUE(comes_true([&] { return test::sleep_for_good(GetParam().workers); }));
   pool.pause();
-  EXPECT_EQ(fill(pool), capacity());
+  EXPECT_EQ(fill_to_the_brim(pool), capacity());
   pool.resume();
   pool.wait_idle();
 }
@@ -475,7 +469,7 @@ TEST_P(Stealing, LeavesAllPlacesToOthersOnceAllWorkersSleep) {
 
 TEST_F(StealingWithPlaces, KeepsTheOrderOfOneProducerAmongShortTasks) {
   worker_pool pool{test::sized(1)};
-  warm_up(pool);
+  test::warm_up(pool);
   int last = -1;  // the only worker's
   const int count = test::scaled(200'000);
   for (int i = 0; i < count; ++i) {
@@ -490,7 +484,7 @@ TEST_F(StealingWithPlaces, KeepsTheOrderOfOneProducerAmongShortTasks) {
 
 TEST_F(StealingWithPlaces, KeepsTheOrderOfSeveralProducersAmongShortTasks) {
   worker_pool pool{test::sized(1, 64)};
-  warm_up(pool);
+  test::warm_up(pool);
   std::array<int, 3> last{-1, -1, -1};  // the only worker's
   const int count = test::scaled(50'000);
   test::run_together(3, [&](int who) {
@@ -508,7 +502,7 @@ TEST_F(StealingWithPlaces, KeepsTheOrderOfSeveralProducersAmongShortTasks) {
 
 TEST_F(StealingWithPlaces, LetsAnUrgentTaskPassABatch) {
   worker_pool pool{test::sized(1)};
-  warm_up(pool);
+  test::warm_up(pool);
   std::vector<int> run;
   test::gate started;
   test::gate door;
@@ -536,7 +530,7 @@ TEST_F(StealingWithPlaces, LeavesNoTaskBehindALongOneAmongShortOnes) {
   for (const std::size_t workers : sizes) {
     worker_pool pool{test::sized(workers)};
     for (int i = 0; i < test::scaled(100); ++i) {
-      warm_up(pool);
+      test::warm_up(pool);
       std::atomic<int> ran{0};
       test::gate door;
       const int before = i % 90;
@@ -555,7 +549,7 @@ TEST_F(StealingWithPlaces, LeavesNoTaskBehindALongOneInOneBatch) {
   for (const std::size_t workers : sizes) {
     worker_pool pool{test::sized(workers)};
     for (int i = 0; i < test::scaled(100); ++i) {
-      warm_up(pool);
+      test::warm_up(pool);
       std::atomic<int> ran{0};
       test::gate door;
       const int before = i % 40;
@@ -591,7 +585,7 @@ TEST_F(StealingWithPlaces, KeepsShortTasksWithinTheCapacity) {
 TEST_F(StealingWithPlaces, LosesNoShortTaskToACancelStepOrAPurge) {
   for (int i = 0; i < test::scaled(50); ++i) {
     worker_pool pool{test::sized(2)};
-    warm_up(pool);
+    test::warm_up(pool);
     std::atomic<std::uint64_t> ran{0};
     std::uint64_t accepted = 0;
     std::uint64_t purged = 0;

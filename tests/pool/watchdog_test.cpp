@@ -56,7 +56,7 @@ class expected_clock final : public clock {
 };
 
 /// What on_stuck was called with. Outlives the pool.
-class reports {
+class stuck_reports {
  public:
   struct report {
     stuck_info info;  // its views are over
@@ -137,7 +137,7 @@ class P10_Stuck : public test::ShapedPoolTest {
   }
 
   expected_clock time;
-  reports seen;
+  stuck_reports seen;
 };
 MILLPOOL_IN_ALL_SHAPES(P10_Stuck);
 
@@ -323,7 +323,7 @@ TEST_P(P10_Stuck, MayBeTheSubmittersThread) {
   let_looks_pass(9);
   test::await([&] { return seen.count() == GetParam().workers + 1; });
   const auto found = seen.all();
-  EXPECT_EQ(std::ranges::count(found, std::string{}, &reports::report::worker), 1);
+  EXPECT_EQ(std::ranges::count(found, std::string{}, &stuck_reports::report::worker), 1);
   const int more = std::min(workers(), capacity());
   others.await(more);
   EXPECT_EQ(pool.stats().workers.total, GetParam().workers + static_cast<std::size_t>(more))
@@ -413,7 +413,7 @@ class P10_StuckInRealTime : public test::PoolTest {
     chosen.on_stuck = seen.hook();
     return chosen;
   }
-  reports seen;
+  stuck_reports seen;
 };
 
 // Not a tail call, so that it is on the stack.
@@ -515,7 +515,7 @@ TEST_F(P10_StuckInRealTime, HasNoStackWhereTheThreadDoesNotAnswerAndOthersDoNotW
   constexpr int tasks = 8;
   duration best = hours{1};
   for (int attempt = 0; attempt < 10 && best >= milliseconds{400}; ++attempt) {
-    reports told;
+    stuck_reports told;
     std::atomic<steady_clock::rep> first{0};
     std::atomic<steady_clock::rep> last{0};
     auto chosen = watched(tasks, milliseconds{20});

@@ -22,7 +22,7 @@ namespace millpool {
 namespace {
 
 /// The deadlocks that a pool has told of.
-class reports {
+class deadlock_reports {
  public:
   void add_to(pool_options& options) {
     options.on_deadlock = [this](const deadlock_info& info) {
@@ -70,7 +70,7 @@ class DeadlockTest : public test::PoolTest {
     EXPECT_TRUE(pool.shutdown().drained);
   }
 
-  reports told;
+  deadlock_reports told;
 };
 
 /// The same for several numbers of workers.

@@ -27,6 +27,16 @@ namespace millpool::test {
   return options;
 }
 
+/// A task.
+inline constexpr auto nothing = [] {};
+
+/// So many tasks that the pool knows how short they are: it takes them in batches, and no longer
+/// measures each.
+inline void warm_up(worker_pool& pool) {
+  for (int i = 0; i < 2000; ++i) pool.post(nothing);
+  pool.wait_idle();
+}
+
 /// What a task carries: counts how many of its kind are alive, without those that were moved from.
 class payload {
  public:

@@ -31,9 +31,10 @@ inline std::vector<option_change> reconfigure(worker_pool& pool, const change& h
 }
 
 /// Fills the channel. \return the futures, oldest first.
-[[nodiscard]] inline std::vector<future<void>> fill(worker_pool& pool) {
+[[nodiscard]] inline std::vector<future<void>> fill(worker_pool& pool,
+                                                    const task_options& wish = {}) {
   std::vector<future<void>> waiting;
-  while (auto taken = pool.try_submit([] {})) waiting.push_back(std::move(*taken));
+  while (auto taken = pool.try_submit(wish, [] {})) waiting.push_back(std::move(*taken));
   return waiting;
 }
 
