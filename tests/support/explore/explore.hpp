@@ -90,9 +90,9 @@ inline std::string to_string(const outcome& found) {
          "\" and --gtest_filter";
 }
 
-/// The model's claims hold under every schedule that is walked: so many, times MILLPOOL_MODEL_SCALE.
-/// Under a sanitizer, where a change of threads is one of the kernel's, a hundredth of them: that
-/// walk is after what a schedule touches, not after all schedules.
+/// The model's claims hold under every schedule that is walked: as many as `how` says, times
+/// MILLPOOL_MODEL_SCALE. Under a sanitizer, where a change of threads is one of the kernel's, a
+/// hundredth of them: that walk is after what a schedule touches, not after all schedules.
 template <model M>
 void expect_holds(settings how = {}) {
   const double many = static_cast<double>(how.schedules) * (test::sanitized ? 0.01 : 1.0);
