@@ -7,4 +7,8 @@ function(millpool_harden target)
     -Woverloaded-virtual -Wcast-align -Wcast-qual -Wextra-semi -Wformat=2 -Wundef
     $<$<CXX_COMPILER_ID:GNU>:-Wduplicated-cond -Wlogical-op>
     $<$<BOOL:${MILLPOOL_DEV}>:-Werror>)
+  if(CMAKE_UNITY_BUILD)  # each file is included there, and may shadow its neighbours' names
+    target_compile_options(${target} PRIVATE
+      -Wno-shadow $<$<CXX_COMPILER_ID:GNU>:-Wno-subobject-linkage>)
+  endif()
 endfunction()

@@ -42,7 +42,9 @@ function(millpool_add_tests room)
   millpool_harden(${target})
   # Half the time that a test takes to compile goes into headers and templates that its neighbours
   # need too. So names in the unnamed namespace of a room are one file's only, and may shadow.
-  if(NOT tests_LABEL STREQUAL "model")
+  if(tests_LABEL STREQUAL "model")
+    set_target_properties(${target} PROPERTIES UNITY_BUILD OFF)
+  else()
     set_target_properties(${target} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 6)
     target_compile_options(${target} PRIVATE -Wno-shadow)
   endif()

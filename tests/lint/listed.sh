@@ -4,6 +4,7 @@
 set -euo pipefail
 cd "${1:?usage: listed.sh <root>}"
 bad=0
+declare -A names=()  # of each list: its words, between blanks
 
 while read -r file; do
   case $file in
@@ -18,7 +19,10 @@ while read -r file; do
     [[ $folder == */* ]] || break
     folder=${folder%/*}
   done
-  if [[ -z $list ]] || ! grep -qE "(^|[^A-Za-z0-9_])$(basename "$file" | sed 's/\./\\./g')" "$list"; then
+  if [[ -n $list && ! -v names[$list] ]]; then
+    names[$list]=" $([[ ! -e $list ]] || tr -c 'A-Za-z0-9_.' ' ' <"$list") "
+  fi
+  if [[ -z $list || ${names[$list]} != *" ${file##*/} "* ]]; then
     echo "$file:1: not named in ${list:-any CMakeLists.txt}"
     bad=1
   fi

@@ -20,7 +20,7 @@ namespace {
 }
 
 // The places of `fields` among `names`.
-[[nodiscard]] std::expected<std::vector<std::size_t>, std::string> places(
+[[nodiscard]] std::expected<std::vector<std::size_t>, std::string> places_among(
     const std::vector<std::string>& fields, const std::vector<std::string>& names,
     format_kind kind) {
   std::vector<std::size_t> which;
@@ -94,7 +94,7 @@ std::expected<std::unique_ptr<line_parser>, std::string> make_parser(
   const auto with_places =
       [&](const std::vector<std::string>& names,
           auto make) -> std::expected<std::unique_ptr<line_parser>, std::string> {
-    auto which = places(fields, names, format.kind);
+    auto which = places_among(fields, names, format.kind);
     if (!which) return std::unexpected(which.error());
     return make(std::move(*which));
   };

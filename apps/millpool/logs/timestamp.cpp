@@ -90,7 +90,7 @@ class reader {
   return hours * hour + minutes * minute;
 }
 
-[[nodiscard]] unix_ms seconds(reader& in) {
+[[nodiscard]] unix_ms seconds_of(reader& in) {
   in.expect(":");
   return in.digits(2, 60) * second;  // 60: a leap second
 }
@@ -113,7 +113,7 @@ class reader {
   const int year = in.digits(4, 9999);
   in.expect(":");
   unix_ms within = time_of_day(in);
-  within += seconds(in);
+  within += seconds_of(in);
   in.expect(" ");
   within -= zone(in);
   if (in.failed() || !in.at_end()) return std::nullopt;
@@ -132,7 +132,7 @@ class reader {
   if (!in.at_end()) {
     in.expect("T t");
     within = time_of_day(in);
-    if (in.next_is(":")) within += seconds(in);
+    if (in.next_is(":")) within += seconds_of(in);
     if (in.next_is(".,")) {
       in.expect(".,");
       within += in.milliseconds();
@@ -162,7 +162,7 @@ class reader {
   }
   in.expect(" ");
   unix_ms within = time_of_day(in);
-  within += seconds(in);
+  within += seconds_of(in);
   if (in.failed() || !in.at_end()) return std::nullopt;
   const auto date = midnight(year, month, day_of_month);
   return date ? std::optional{*date + within} : std::nullopt;

@@ -10,7 +10,7 @@
 namespace millpool::run {
 namespace {
 
-constexpr std::size_t copy_size = 64 * 1024;
+constexpr std::size_t copied_at_once = 64 * 1024;
 // What is given back at once: outputs may be smaller than a block of the disk.
 constexpr std::uint64_t part_size = 256 * 1024;
 
@@ -64,11 +64,12 @@ void output_spool::forget(const entry& held) {
 }
 
 std::error_code output_spool::replay(const entry& held, output_target& to, std::string& log_line) {
-  buffer_.resize(copy_size);
+  buffer_.resize(copied_at_once);
   std::uint64_t at = held.offset;
   const auto copy = [&](std::uint64_t size, auto&& give) -> std::error_code {
     for (const std::uint64_t end = at + size; at < end;) {
-      const auto length = static_cast<std::size_t>(std::min<std::uint64_t>(end - at, copy_size));
+      const auto length =
+          static_cast<std::size_t>(std::min<std::uint64_t>(end - at, copied_at_once));
       const auto got = app::read_at(fd_.get(), std::span(buffer_).first(length), at);
       if (!got) return got.error();
       if (*got == 0)

@@ -66,7 +66,7 @@ void write_jpeg(jpeg_output& out, const image& picture, const encoding& how) {
 
 // ---- PNG
 
-struct free_context {
+struct free_encoder {
   void operator()(spng_ctx* context) const noexcept { spng_ctx_free(context); }
 };
 struct free_memory {
@@ -91,7 +91,7 @@ struct free_memory {
 }
 
 [[nodiscard]] or_failure<bytes> encode_png(const image& picture, const encoding& how) {
-  const std::unique_ptr<spng_ctx, free_context> png{spng_ctx_new(SPNG_CTX_ENCODER)};
+  const std::unique_ptr<spng_ctx, free_encoder> png{spng_ctx_new(SPNG_CTX_ENCODER)};
   const bytes pixels = packed(picture, how);
   spng_ihdr header{.width = picture.width,
                    .height = picture.height,

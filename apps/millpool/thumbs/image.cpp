@@ -7,12 +7,12 @@ namespace millpool::thumbs {
 namespace {
 
 // Where the pixel that is to be seen at (x, y) is stored, in an image of width x height as stored.
-struct place {
+struct pixel_place {
   std::size_t x;
   std::size_t y;
 };
-[[nodiscard]] place stored_at(unsigned orientation, std::size_t x, std::size_t y, std::size_t width,
-                              std::size_t height) {
+[[nodiscard]] pixel_place stored_at(unsigned orientation, std::size_t x, std::size_t y,
+                                    std::size_t width, std::size_t height) {
   switch (orientation) {
     case 2:
       return {width - 1 - x, y};
@@ -43,7 +43,7 @@ image turned(image stored, unsigned orientation) {
   std::uint8_t* out = seen.pixels.data();
   for (std::size_t y = 0; y < seen.height; ++y) {
     for (std::size_t x = 0; x < seen.width; ++x, out += 4) {
-      const place from = stored_at(orientation, x, y, stored.width, stored.height);
+      const pixel_place from = stored_at(orientation, x, y, stored.width, stored.height);
       std::memcpy(out, stored.pixels.data() + from.y * stored.stride() + from.x * 4, 4);
     }
   }

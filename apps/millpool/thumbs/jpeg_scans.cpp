@@ -9,7 +9,7 @@ namespace {
 
 constexpr std::uint8_t start_of_image = 0xd8;
 constexpr std::uint8_t end_of_image = 0xd9;
-constexpr std::uint8_t start_of_scan = 0xda;
+constexpr std::uint8_t scan_begins = 0xda;
 
 [[nodiscard]] constexpr bool is_restart(std::uint8_t code) { return code >= 0xd0 && code <= 0xd7; }
 // Markers that no length follows.
@@ -43,7 +43,7 @@ class scan_cutter {
       const std::size_t segment = at_;
       at_ += length;
       bool wanted = true;
-      if (*code == start_of_scan) {
+      if (*code == scan_begins) {
         const std::size_t components = length > 2 ? file_[segment + 2] : 0;
         if (length != 6 + 2 * components)
           return fail(failure_kind::damaged, "a JPEG scan has a header of the wrong length");

@@ -10,7 +10,7 @@
 namespace millpool::thumbs {
 namespace {
 
-constexpr std::size_t chunk_size = std::size_t{64} * 1024;
+constexpr std::size_t read_size = std::size_t{64} * 1024;
 constexpr std::size_t largest_metadata = std::size_t{16} << 20;  // bytes, of all chunks but pixels
 
 struct free_context {
@@ -20,7 +20,7 @@ struct free_context {
 class png_decoder final : public decoder {
  public:
   explicit png_decoder(byte_source file)
-      : decoder{std::move(file)}, chunk_(chunk_size), png_{spng_ctx_new(0)} {}
+      : decoder{std::move(file)}, chunk_(read_size), png_{spng_ctx_new(0)} {}
 
   [[nodiscard]] std::uint64_t memory() const override;
   [[nodiscard]] or_failure<void> decode(row_sink& out, const stop_request& stop) override;
@@ -115,7 +115,7 @@ void png_decoder::pass_over_texts() {
 
 std::uint64_t png_decoder::memory() const {
   // zlib's window, and a few rows of at most 8 bytes a pixel.
-  const std::uint64_t fixed = 3 * chunk_size + std::uint64_t{info_.width} * 32 + text_bytes_;
+  const std::uint64_t fixed = 3 * read_size + std::uint64_t{info_.width} * 32 + text_bytes_;
   return interlaced_ ? fixed + std::uint64_t{info_.width} * info_.height * 4 : fixed;
 }
 

@@ -13,7 +13,7 @@ namespace millpool::thumbs {
 namespace {
 
 constexpr std::size_t piece_size = std::size_t{64} * 1024;
-constexpr std::uint64_t largest_metadata = std::uint64_t{16} << 20;
+constexpr std::uint64_t largest_chunk = std::uint64_t{16} << 20;
 
 struct delete_demuxer {
   void operator()(WebPDemuxer* demuxer) const noexcept { WebPDemuxDelete(demuxer); }
@@ -116,7 +116,7 @@ std::string webp_decoder::chunk(std::string_view name) {
                                std::uint64_t{head[6]} << 16 | std::uint64_t{head[7]} << 24;
     at += head.size();
     if (std::string_view{reinterpret_cast<const char*>(head.data()), 4} == name) {
-      std::string content(std::min(size, largest_metadata), '\0');
+      std::string content(std::min(size, largest_chunk), '\0');
       content.resize(
           file_.read_at({reinterpret_cast<std::uint8_t*>(content.data()), content.size()}, at));
       return content;
