@@ -53,7 +53,12 @@ void* operator new(std::size_t bytes) {
   return counted(std::malloc(bytes == 0 ? 1 : bytes));  // NOLINT
 }
 
-// AddressSanitizer has one of its own, whose memory must not come to our delete.
+void* operator new(std::size_t bytes, std::align_val_t alignment) {
+  const auto align = static_cast<std::size_t>(alignment);
+  return counted(std::aligned_alloc(align, (bytes + align - 1) / align * align));  // NOLINT
+}
+
+// AddressSanitizer has these, too, whose memory must not come to our delete.
 void* operator new(std::size_t bytes, const std::nothrow_t&) noexcept {
   try {
     return ::operator new(bytes);
@@ -61,10 +66,12 @@ void* operator new(std::size_t bytes, const std::nothrow_t&) noexcept {
     return nullptr;
   }
 }
-
-void* operator new(std::size_t bytes, std::align_val_t alignment) {
-  const auto align = static_cast<std::size_t>(alignment);
-  return counted(std::aligned_alloc(align, (bytes + align - 1) / align * align));  // NOLINT
+void* operator new(std::size_t bytes, std::align_val_t alignment, const std::nothrow_t&) noexcept {
+  try {
+    return ::operator new(bytes, alignment);
+  } catch (const std::bad_alloc&) {
+    return nullptr;
+  }
 }
 
 void* operator new[](std::size_t bytes) { return ::operator new(bytes); }
@@ -73,6 +80,10 @@ void* operator new[](std::size_t bytes, const std::nothrow_t& none) noexcept {
 }
 void* operator new[](std::size_t bytes, std::align_val_t alignment) {
   return ::operator new(bytes, alignment);
+}
+void* operator new[](std::size_t bytes, std::align_val_t alignment,
+                     const std::nothrow_t& none) noexcept {
+  return ::operator new(bytes, alignment, none);
 }
 
 void operator delete(void* memory) noexcept { release(memory); }
