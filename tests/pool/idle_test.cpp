@@ -53,10 +53,12 @@ void expect_no_cost_while_too_many_keep_tasks(const pool_options& chosen) {
   const int workers = static_cast<int>(chosen.min_workers.value());
   worker_pool pool{chosen};
   std::atomic<int> ran{0};
+  std::latch all_are_here{workers};  // so that nobody is free to steal what another spawns
   std::latch all_have_spawned{workers + 1};
   test::gate door;
   for (int i = 0; i < workers; ++i) {
     pool.post([&] {
+      all_are_here.arrive_and_wait();
       for (int j = 0; j < 20; ++j) pool.post([&ran] { ++ran; });
       all_have_spawned.arrive_and_wait();
       door.pass();
